@@ -1,0 +1,19 @@
+"""Knobs of serve_api."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Tables to read, queues to forward to."""
+
+    stack: str
+    requests_table: str
+    instances_table: str
+    pools_table: str
+    releases_table: str
+    request_queue_url: str
+    lease_queue_url: str
+    parameter_prefix: str = "/railyard"
