@@ -17,16 +17,16 @@ class Settings:
     pools_table: str
     requesters_table: str
     wake_queue_url: str
+    api_role_id: str = ""
+    """Unique id of serve_api's role: it alone may send for somebody else."""
     catalogue_bucket: str
     catalogue_key: str = "catalogue.json"
     parameter_prefix: str = "/railyard"
-    node_profile_arn: str = ""
-    function_timeout: timedelta = timedelta(seconds=90)
     lock: timedelta = timedelta(seconds=90)
     """A launch's lock outlives its holder, and nothing else."""
     call_margin: timedelta = timedelta(seconds=50)
     """A CreateFleet call is opened only with more time left than this: it may take 40 s."""
     repeat_window: timedelta = timedelta(minutes=60)
-    wait: timedelta = timedelta(seconds=30)
-    """How long a waiting request sleeps before its pool is looked at again."""
+    visibility: timedelta = timedelta(seconds=300)
+    """Longest time after which a started instance shows in a listing: an assumption, AWS gives no bound."""
     image_memory: timedelta = timedelta(seconds=60)

@@ -14,3 +14,5 @@ class Settings:
     pools_table: str
     requesters_table: str
     wake_queue_url: str
+    api_role_id: str = ""
+    """Unique id of serve_api's role: it alone may send for somebody else."""

@@ -15,5 +15,5 @@ source: Callable[[], datetime] = _system
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC."""
-    return source()
+    """Return the present moment in UTC, cut to whole seconds: so every stored time sorts as text."""
+    return source().replace(microsecond=0)

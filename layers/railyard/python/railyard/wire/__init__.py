@@ -1,0 +1,1 @@
+"""What crosses a wire: frozen structs, strict decoding, defects with their paths."""

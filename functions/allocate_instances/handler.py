@@ -1,0 +1,136 @@
+"""The door of allocate_instances: the request queue and the wake queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from allocate_instances.request import read_pointer
+from allocate_instances.run import Batch, Outcome, Ports, run
+from allocate_instances.settings import Settings
+from allocate_instances.supplies import Supplies
+from railyard.aws.catalogues import CatalogueObject
+from railyard.aws.clients import ONCE, client, home_region
+from railyard.aws.clock import now
+from railyard.aws.fleets import Fleets
+from railyard.aws.instances import Ec2Instances
+from railyard.aws.parameters import Parameters
+from railyard.aws.queues import Pointers, message_of
+from railyard.aws.tables.ledger import Ledger, Tables
+from railyard.aws.tables.requesters import Requesters
+from railyard.errors import InvalidRequest
+from railyard.model.fleets import FleetAnswer, Machine
+from railyard.model.launches import Launch
+from railyard.settings import from_environ
+from railyard.telemetry import logger, metrics, report
+
+
+class Ec2Launches:
+    """EC2 and the wake queue, as launching needs them."""
+
+    def __init__(self, fleets: Fleets, instances: Ec2Instances, pointers: Pointers) -> None:
+        self._fleets, self._instances, self._pointers = fleets, instances, pointers
+
+    def launch(self, launch: Launch) -> FleetAnswer:
+        """Make the call of *launch*."""
+        return self._fleets.launch(launch)
+
+    def started(self, launch_id: str) -> Sequence[Machine]:
+        """List what *launch_id* started, dead ones included."""
+        return [
+            Machine(
+                instance_id=each.instance_id,
+                instance_type=each.instance_type,
+                availability_zone=each.availability_zone,
+                market=each.market,
+            )
+            for each in self._instances.of_launch(launch_id)
+        ]
+
+    def forget(self, template: str) -> None:
+        """Make *template* anew next time."""
+        self._fleets.forget(template)
+
+    def wake(self, pointers: Iterable[Mapping[str, Any]], *, delay_seconds: int) -> None:
+        """Send pointers to ourselves."""
+        self._pointers.send(pointers, delay_seconds=delay_seconds)
+
+
+@cache
+def _wired() -> tuple[Settings, Ledger, Ec2Launches, Supplies, Requesters]:
+    settings = from_environ(Settings, os.environ)
+    dynamodb = client("dynamodb")
+    tables = Tables(
+        requests=settings.requests_table,
+        launches=settings.launches_table,
+        instances=settings.instances_table,
+        pools=settings.pools_table,
+    )
+    fleets = Fleets(client("ec2", config=ONCE), settings.stack)
+    launches = Ec2Launches(
+        fleets,
+        Ec2Instances(client("ec2"), settings.stack),
+        Pointers(client("sqs"), settings.wake_queue_url),
+    )
+    supplies = Supplies(
+        CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key),
+        Parameters(lambda region: client("ssm", region)),
+        fleets,
+        prefix=settings.parameter_prefix,
+        region=home_region(),
+        memory=settings.image_memory,
+    )
+    return (
+        settings,
+        Ledger(dynamodb, tables),
+        launches,
+        supplies,
+        Requesters(dynamodb, settings.requesters_table),
+    )
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Serve a batch of requests or pointers; the answer names the messages that must come again."""
+    settings, ledger, launches, supplies, requesters = _wired()
+    supplies.at = now()
+    ports = Ports(
+        ledger=ledger,
+        launches=launches,
+        supplies=supplies,
+        requesters=lambda: requesters.all(now()),
+        clock=now,
+        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+    )
+    outcome = run(_batch(event["Records"], settings), ports, settings)
+    _report(outcome)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
+
+
+def _batch(records: Sequence[Mapping[str, Any]], settings: Settings) -> Batch:
+    messages, pointers = [], []
+    for record in records:
+        if record["eventSourceARN"].endswith("-wake"):
+            try:
+                pointers.append((record["messageId"], read_pointer(record["body"])))
+            except InvalidRequest as wrong:
+                logger.error("a pointer that is none", message_id=record["messageId"], reason=str(wrong))
+        else:
+            messages.append(message_of(record, settings.api_role_id))
+    return Batch(messages=tuple(messages), pointers=tuple(pointers))
+
+
+def _report(outcome: Outcome) -> None:
+    counts = {
+        "accepted": outcome.accepted,
+        "answered": outcome.refused,
+        "repeated": outcome.repeated,
+        "waiting": outcome.waiting,
+        "launched": outcome.launched,
+        "failed": len(outcome.failed),
+    }
+    report("allocated", counts)

@@ -1,0 +1,111 @@
+"""Who gets which of the machines that EC2 gave.
+
+Slots are numbered; sorted instance ids take free slots in order; what comes beyond the plan is spare room. A machine
+whose request has ended meanwhile is spare too: it stays, idle, until somebody else needs it or the reaper takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from railyard.model.fleets import Machine
+from railyard.model.instances import Instance, InstanceState, Tenant
+from railyard.model.launches import Launch, Offering
+from railyard.model.ledger import Commit, InstanceChange, RequestChange
+from railyard.model.reasons import Reason
+from railyard.model.requests import Request
+
+MAX_MACHINES = 30
+"""Machines bound in one transaction. ``docs/protocol.md`` rule 8."""
+
+
+def bind(
+    launch: Launch, machines: Sequence[Machine], requests: Mapping[str, Request], now: datetime
+) -> Commit:
+    """Return the next step of binding *machines*: at most 30 of those that no slot and no record has yet."""
+    taken = {slot.instance_id for slot in launch.slots}
+    fresh = sorted((m for m in machines if m.instance_id not in taken), key=lambda m: m.instance_id)[
+        :MAX_MACHINES
+    ]
+    empty = launch.empty_slots
+    seated = dict(zip((slot.number for slot in empty), fresh, strict=False))
+    slots = {slot.number: slot for slot in empty}
+    instances: list[InstanceChange] = []
+    by_request: dict[str, dict[int, str]] = {}
+    for number, machine in seated.items():
+        tenant = slots[number].tenant
+        awaited = _awaits(requests.get(tenant.request_id), tenant, launch)
+        if awaited:
+            by_request.setdefault(tenant.request_id, {})[tenant.index] = machine.instance_id
+        instances.append((None, _record(launch, machine, tenant if awaited else None, now)))
+    spare = fresh[len(seated) :]
+    instances += [(None, _record(launch, machine, None, now)) for machine in spare]
+    bound = launch.bound({number: machine.instance_id for number, machine in seated.items()})
+    if not bound.empty_slots:
+        bound = bound.settled(now)
+    return Commit(
+        launches=((launch, bound),),
+        instances=tuple(instances),
+        requests=tuple((requests[key], requests[key].bound(given)) for key, given in by_request.items()),
+    )
+
+
+def unbound(launch: Launch, machines: Sequence[Machine]) -> bool:
+    """Tell whether some of *machines* have no slot of *launch* yet, while there are empty ones."""
+    taken = {slot.instance_id for slot in launch.slots}
+    return bool(launch.empty_slots) and any(m.instance_id not in taken for m in machines)
+
+
+def settle(launch: Launch, requests: Mapping[str, Request], obstacle: Reason, now: datetime) -> Commit:
+    """Return the end of *launch*: empty slots are refused for certain, their shares wait again or are refused."""
+    changes: list[RequestChange] = []
+    for key in dict.fromkeys(slot.tenant.request_id for slot in launch.empty_slots):
+        request = requests.get(key)
+        open_slots = [slot for slot in launch.empty_slots if slot.tenant.request_id == key]
+        indexes = frozenset(s.tenant.index for s in open_slots if _awaits(request, s.tenant, launch))
+        if request is not None and indexes:
+            changes.append((request, _given_up(request, indexes, obstacle, now)))
+    return Commit(launches=((launch, launch.settled(now, obstacle.code)),), requests=tuple(changes))
+
+
+def _given_up(request: Request, indexes: frozenset[int], obstacle: Reason, now: datetime) -> Request:
+    waiting = request.unplaced(indexes, obstacle)
+    return waiting if obstacle.retryable else waiting.refused(obstacle, now)
+
+
+def _awaits(request: Request | None, tenant: Tenant, launch: Launch) -> bool:
+    """Whether *request* still wants what this slot of *launch* brings."""
+    if request is None or not request.unanswered:
+        return False
+    return any(s.index == tenant.index and s.launch_id == launch.launch_id for s in request.shares)
+
+
+def _record(launch: Launch, machine: Machine, tenant: Tenant | None, now: datetime) -> Instance:
+    offering = _offering(launch, machine)
+    return Instance(
+        instance_id=machine.instance_id,
+        state=InstanceState.LAUNCHING,
+        pool=launch.pool,
+        launch_id=launch.launch_id,
+        architecture=offering.architecture,
+        instance_type=machine.instance_type,
+        availability_zone=machine.availability_zone,
+        market=machine.market,
+        image_id=launch.plan.images[offering.architecture],
+        template=launch.plan.template,
+        usd_micros_per_hour=offering.usd_micros_per_hour,
+        capacity=offering.capacity,
+        free=offering.capacity.minus(tenant.room) if tenant else offering.capacity,
+        tenants=(tenant,) if tenant else (),
+        launched_at=now,
+        ends_at=launch.plan.ends_at,
+        idle_since=None if tenant else now,
+    )
+
+
+def _offering(launch: Launch, machine: Machine) -> Offering:
+    """The offering that *machine* came from; any of its type will do for price and room."""
+    same = [o for o in launch.plan.offerings if o.instance_type == machine.instance_type]
+    exact = [o for o in same if o.availability_zone == machine.availability_zone]
+    return (exact or same or list(launch.plan.offerings))[0]

@@ -1,0 +1,67 @@
+"""The door of reap_instances: every minute."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from railyard.aws.clients import client
+from railyard.aws.clock import now
+from railyard.aws.instances import Ec2Instances
+from railyard.aws.queues import Pointers
+from railyard.aws.tables.ledger import Ledger, Tables
+from railyard.settings import from_environ
+from railyard.telemetry import logger, metrics, report
+from reap_instances.run import Outcome, run
+from reap_instances.settings import Settings
+
+
+@cache
+def _wired() -> tuple[Settings, Ledger, Ec2Instances, Pointers, Pointers]:
+    settings = from_environ(Settings, os.environ)
+    tables = Tables(
+        requests=settings.requests_table,
+        launches=settings.launches_table,
+        instances=settings.instances_table,
+        pools=settings.pools_table,
+    )
+    sqs = client("sqs")
+    return (
+        settings,
+        Ledger(client("dynamodb"), tables),
+        Ec2Instances(client("ec2"), settings.stack),
+        Pointers(sqs, settings.wake_queue_url),
+        Pointers(sqs, settings.signals_queue_url),
+    )
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001  # a tick carries nothing
+    """Reap once. A failure escapes: the next tick is a minute away, and an alarm counts missing ones."""
+    settings, ledger, machines, wake, signals = _wired()
+    outcome = run(ledger, machines, wake, signals, settings, now())
+    return _report(outcome)
+
+
+def _report(outcome: Outcome) -> dict[str, int]:
+    for end in outcome.fenced:
+        logger.info("fenced", instance_id=end.instance.instance_id, pool=end.instance.pool, reason=end.why)
+    for instance_id, error in outcome.refused.items():
+        logger.warning("termination refused", instance_id=instance_id, code=error.code, reason=str(error))
+    counts = {
+        "expired": outcome.expired,
+        "fenced": len(outcome.fenced),
+        "terminated": outcome.terminated,
+        "refused": len(outcome.refused),
+        "gone": outcome.gone,
+        "held": outcome.held,
+        "closed": outcome.closed,
+        "freed": outcome.freed,
+        "deferred": outcome.deferred,
+        "pointers": outcome.pointers,
+        "conflicts": outcome.conflicts,
+    }
+    report("reaped", counts)
+    return counts

@@ -1,0 +1,85 @@
+"""The door of refresh_amis: every hour, and after each deployment."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from railyard.aws.bus import Bus, detail
+from railyard.aws.clients import client
+from railyard.aws.clock import now
+from railyard.aws.images import Ec2Images
+from railyard.aws.parameters import Parameters
+from railyard.aws.tables.releases import Releases
+from railyard.settings import from_environ
+from railyard.telemetry import logger, metrics, report
+from refresh_amis.feed import Feeds
+from refresh_amis.plan import Decision, Hold, Keep, Publish
+from refresh_amis.run import Outcome, run
+from refresh_amis.settings import Settings
+
+
+@cache
+def _wired() -> tuple[Settings, Feeds, Ec2Images, Parameters, Releases, Bus]:
+    settings = from_environ(Settings, os.environ)
+    return (
+        settings,
+        Feeds(settings.feed_url, timeout=settings.fetch_timeout, max_bytes=settings.max_feed_bytes),
+        Ec2Images(lambda region: client("ec2", region)),
+        Parameters(lambda region: client("ssm", region)),
+        Releases(client("dynamodb"), settings.releases_table),
+        Bus(client("events"), settings.bus_name),
+    )
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # a tick carries nothing
+    """Refresh every line; the answer says what became of each."""
+    settings, feeds, images, parameters, releases, bus = _wired()
+    outcome = run(feeds, images, parameters, releases, settings, now())
+    events = [_event(each) for each in outcome.decisions if not isinstance(each, Keep)]
+    if events:
+        bus.put(events)
+    return _report(outcome)
+
+
+def _report(outcome: Outcome) -> dict[str, Any]:
+    lines = {}
+    for each in outcome.decisions:
+        line, said = _said(each)
+        lines[line] = said
+        logger.info("line", line=line, **said)
+    held = sum(isinstance(each, Hold) for each in outcome.decisions)
+    report("images refreshed", {"refreshed": int(outcome.good), "held": held}, signature=outcome.signature)
+    return {"lines": lines, "signature": outcome.signature}
+
+
+def _said(decision: Decision) -> tuple[str, dict[str, Any]]:
+    match decision:
+        case Publish(release=release):
+            return release.line, {
+                "result": "published",
+                "version": release.release,
+                "regions": len(release.images),
+            }
+        case Keep():
+            return decision.line, {"result": "unchanged", "version": decision.version}
+        case Hold():
+            regions = {region: list(defects) for region, defects in decision.regions.items()}
+            said = {
+                "result": "held",
+                "reason": decision.reason,
+                "detail": decision.detail,
+                "defects": regions,
+            }
+            return decision.line, said
+
+
+def _event(decision: Decision) -> tuple[str, str]:
+    line, said = _said(decision)
+    kind = "Image Released" if isinstance(decision, Publish) else "Image Held"
+    return kind, detail(
+        version=1, line=line, **{k: v for k, v in said.items() if k != "version"}, release=said.get("version")
+    )

@@ -1,0 +1,62 @@
+"""What the API reads, from the tables themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from railyard.aws.errors import translated
+from railyard.aws.tables.items import decode
+from railyard.aws.tables.ledger import Ledger, Tables
+from railyard.aws.tables.releases import Releases
+from railyard.model.images import Release
+from railyard.model.instances import Instance
+from railyard.model.pools import Counters, Pool
+from railyard.model.requests import Request
+from serve_api.settings import Settings
+
+
+class DynamoRecords:
+    """Requests, instances, pools and releases."""
+
+    def __init__(self, dynamodb: Any, settings: Settings) -> None:
+        self._db = dynamodb
+        self._settings = settings
+        tables = Tables(
+            requests=settings.requests_table, instances=settings.instances_table, pools=settings.pools_table
+        )
+        self._ledger = Ledger(dynamodb, tables)
+
+    def pools(self) -> tuple[Mapping[str, Pool], Mapping[str, Counters]]:
+        """Return every pool, and its counters."""
+        known = self._ledger.pools()
+        return known.pools, known.counters
+
+    def releases(self) -> Sequence[Release]:
+        """Return the published release of every line."""
+        return Releases(self._db, self._settings.releases_table).all()
+
+    def request(self, request_id: str) -> Request | None:
+        """Return one request."""
+        return self._ledger.requests([request_id]).get(request_id)
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Return one instance."""
+        return self._ledger.instances([instance_id]).get(instance_id)
+
+    def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
+        """Return a page of requests, in no order; refusals of unread messages are not requests."""
+        items, following = self._page(self._settings.requests_table, limit, token)
+        found = [decode(Request, item) for item in items]
+        return [request for request in found if not request.unread], following
+
+    def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]:
+        """Return a page of instances, in no order."""
+        items, following = self._page(self._settings.instances_table, limit, token)
+        return [decode(Instance, item) for item in items if item["part"]["S"] == "state"], following
+
+    def _page(self, table: str, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Any], Any]:
+        more = {"ExclusiveStartKey": token} if token else {}
+        with translated("Scan"):
+            page = self._db.scan(TableName=table, Limit=limit, **more)
+        return page["Items"], page.get("LastEvaluatedKey")

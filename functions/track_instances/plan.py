@@ -1,0 +1,88 @@
+"""What a look at one machine changes: it became ready, it will be taken, it died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from railyard.model.allocations import allocation
+from railyard.model.instances import Instance, InstanceState, Sighting
+from railyard.model.ledger import Commit, RequestChange
+from railyard.model.requests import Request, RequestState
+from track_instances.signals import Signal
+
+RUNS = frozenset({InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING})
+
+
+def track(
+    instance: Instance,
+    sighting: Sighting | None,
+    signal: Signal,
+    requests: Mapping[str, Request],
+    *,
+    agent: bool,
+    now: datetime,
+) -> Commit | None:
+    """Return what to write about *instance* as EC2 shows it; ``None`` when nothing has changed.
+
+    Not shown is no news: silence is not death. *agent* says that its pool waits for the machine's own report.
+    """
+    if sighting is None or instance.state not in RUNS:
+        return None
+    if not sighting.alive:
+        return _lost(instance, sighting, requests, now)
+    if (
+        instance.state is InstanceState.LAUNCHING
+        and sighting.state == "running"
+        and (signal.reported or not agent)
+    ):
+        return _ready(instance, sighting, requests, now)
+    if signal.warned_for and instance.state is not InstanceState.DRAINING:
+        return _warned(instance, signal, requests, now)
+    return None
+
+
+def _ready(instance: Instance, sighting: Sighting, requests: Mapping[str, Request], now: datetime) -> Commit:
+    ready = instance.ready(now, sighting.private_ip, sighting.private_dns_name)
+    changes: list[RequestChange] = []
+    for request in _tenants(instance, requests):
+        given = {
+            t.index: allocation(ready, t) for t in instance.tenants if t.request_id == request.request_id
+        }
+        after = request.ready(given) if request.unanswered else request
+        if after is not request:
+            changes.append((request, after.fulfilled(now) if after.complete else after))
+    return Commit(instances=((instance, ready),), requests=tuple(changes))
+
+
+def _lost(instance: Instance, sighting: Sighting, requests: Mapping[str, Request], now: datetime) -> Commit:
+    """A machine that died: a holder is told, a request still waiting for it waits for another one."""
+    why = sighting.state_reason or f"the instance is {sighting.state}"
+    changes: list[RequestChange] = []
+    for request in _tenants(instance, requests):
+        if request.state is RequestState.FULFILLED:
+            changes.append((request, request.lost(now, instance.instance_id, why)))
+        elif request.unanswered:
+            mine = frozenset(
+                share.index for share in request.shares if share.instance_id == instance.instance_id
+            )
+            changes.append((request, request.unplaced(mine)))
+    return Commit(instances=((instance, instance.lost(now, why)),), requests=tuple(changes))
+
+
+def _warned(instance: Instance, signal: Signal, requests: Mapping[str, Request], now: datetime) -> Commit:
+    assert signal.warned_for is not None  # what makes it a warning
+    changes = [
+        (request, request.warned(now, instance.instance_id, signal.warned_for, signal.why))
+        for request in _tenants(instance, requests)
+        if request.state is RequestState.FULFILLED
+    ]
+    return Commit(instances=((instance, instance.draining(signal.why)),), requests=tuple(changes))
+
+
+def _tenants(instance: Instance, requests: Mapping[str, Request]) -> Iterable[Request]:
+    """The requests that hold a share of *instance*, each once."""
+    for request_id in dict.fromkeys(tenant.request_id for tenant in instance.tenants):
+        request = requests.get(request_id)
+        if request and any(share.instance_id == instance.instance_id for share in request.shares):
+            yield request

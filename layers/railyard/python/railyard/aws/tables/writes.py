@@ -1,0 +1,174 @@
+"""Conditional writes: the three kinds that Railyard makes, alone or together in a transaction.
+
+``create``   put an item that must not exist
+``replace``  put an item over the version that was read (its ``sequence``)
+``spend``    add amounts to counters, if enough is left
+
+A failed condition is ``Conflict`` and means: read again. Sources: DynamoDB API reference, TransactWriteItems.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from railyard.aws.errors import translate, translated
+from railyard.aws.tables.items import Item, encode, tagged
+from railyard.errors import Conflict, Throttled
+
+MAX_WRITES = 90
+"""Items of one transaction; DynamoDB allows 100. ``docs/protocol.md`` rule 8."""
+
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One conditional write: *verb* is ``Put`` or ``Update``, *body* its parameters in a transaction."""
+
+    verb: str
+    body: Mapping[str, Any]
+
+
+class WritesConflict(Conflict):
+    """A transaction met failed conditions; *failed* holds the positions of those writes."""
+
+    def __init__(self, message: str, failed: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.failed = failed
+
+
+def create(table: str, key: str, record: object) -> Write:
+    """Put *record*, whose partition key is named *key*, unless it exists."""
+    return Write(
+        "Put",
+        {
+            "TableName": table,
+            "Item": encode(record),
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": key},
+        },
+    )
+
+
+def replace(table: str, record: object, *, seen: int) -> Write:
+    """Put *record* over the item that had ``sequence`` *seen*."""
+    return Write(
+        "Put",
+        {
+            "TableName": table,
+            "Item": encode(record),
+            "ConditionExpression": "#sequence = :seen",
+            "ExpressionAttributeNames": {"#sequence": "sequence"},
+            "ExpressionAttributeValues": {":seen": tagged(seen)},
+        },
+    )
+
+
+def spend(
+    table: str,
+    key: Mapping[str, str],
+    amounts: Mapping[str, int],
+    *,
+    at_least: Mapping[str, int] | None = None,
+) -> Write:
+    """Add *amounts* (negative ones spend) to numbers of an item, if each attribute holds *at_least* that much."""
+    names = {f"#n{i}": name for i, name in enumerate(amounts)}
+    values = {f":n{i}": tagged(amount) for i, amount in enumerate(amounts.values())}
+    body: dict[str, Any] = {
+        "TableName": table,
+        "Key": {name: tagged(value) for name, value in key.items()},
+        "UpdateExpression": "ADD " + ", ".join(f"#n{i} :n{i}" for i in range(len(amounts))),
+    }
+    if at_least:
+        names |= {f"#c{i}": name for i, name in enumerate(at_least)}
+        values |= {f":c{i}": tagged(bound) for i, bound in enumerate(at_least.values())}
+        body["ConditionExpression"] = " AND ".join(f"#c{i} >= :c{i}" for i in range(len(at_least)))
+    return Write("Update", body | {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values})
+
+
+def commit(dynamodb: Any, writes: Sequence[Write]) -> None:
+    """Do all of *writes* or none; raises WritesConflict, or Throttled when the tables stay busy."""
+    if len(writes) == 1:
+        _commit_one(dynamodb, writes[0])
+        return
+    if len(writes) > MAX_WRITES:
+        raise ValueError(f"{len(writes)} writes in one transaction, at most {MAX_WRITES}")
+    items = [{write.verb: dict(write.body)} for write in writes]
+    for attempt in range(_TRIES):
+        try:
+            dynamodb.transact_write_items(TransactItems=items)
+            return
+        except dynamodb.exceptions.TransactionCanceledException as cancelled:
+            reasons = [str(r.get("Code")) for r in cancelled.response.get("CancellationReasons", [])]
+            failed = tuple(i for i, code in enumerate(reasons) if code == "ConditionalCheckFailed")
+            if failed:
+                raise WritesConflict(f"conditions failed: {failed} of {len(writes)}", failed) from cancelled
+        except ClientError as error:
+            raise translate(error, "TransactWriteItems") from error
+        time.sleep(0.05 * 2**attempt)
+    raise Throttled("TransactWriteItems: the items stay busy")
+
+
+def _commit_one(dynamodb: Any, write: Write) -> None:
+    call = dynamodb.put_item if write.verb == "Put" else dynamodb.update_item
+    try:
+        call(**write.body)
+    except dynamodb.exceptions.ConditionalCheckFailedException as failed:
+        raise WritesConflict("condition failed", (0,)) from failed
+    except ClientError as error:
+        raise translate(error, write.verb) from error
+
+
+def get_many(dynamodb: Any, keys: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, list[Item]]:
+    """Read items by key (at most 100 in all), strongly consistent, by table name; absent ones are absent."""
+    found: dict[str, list[Item]] = {table: [] for table in keys}
+    asked: dict[str, Any] = {
+        table: {"Keys": [{n: tagged(v) for n, v in key.items()} for key in wanted], "ConsistentRead": True}
+        for table, wanted in keys.items()
+        if wanted
+    }
+    while asked:
+        with translated("BatchGetItem"):
+            answer = dynamodb.batch_get_item(RequestItems=asked)
+        for table, items in answer["Responses"].items():
+            found[table].extend(items)
+        asked = answer.get("UnprocessedKeys", {})
+    return found
+
+
+def query(dynamodb: Any, table: str, index: str, key: str, value: str, **more: Any) -> list[Item]:
+    """Read all pages of one partition of *index*, in its order. *more* goes into the call (``Limit`` bounds it all)."""
+    limit = more.get("Limit")
+    arguments: dict[str, Any] = {
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": "#key = :key",
+        "ExpressionAttributeNames": {"#key": key},
+        "ExpressionAttributeValues": {":key": tagged(value)},
+    } | more
+    items: list[Item] = []
+    while True:
+        with translated("Query"):
+            page = dynamodb.query(**arguments)
+        items += page["Items"]
+        if "LastEvaluatedKey" not in page or (limit and len(items) >= limit):
+            return items
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def scan(dynamodb: Any, table: str) -> list[Item]:
+    """Read a whole small table, strongly consistent."""
+    items: list[Item] = []
+    arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+    while True:
+        with translated("Scan"):
+            page = dynamodb.scan(**arguments)
+        items += page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return items
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -1,0 +1,102 @@
+"""Images and releases: what a feed claims, what EC2 shows, and what is wrong between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Defect(StrEnum):
+    """What can be wrong with an image that a release names."""
+
+    MISSING = "missing"
+    UNVERIFIED = "unverified"
+    WRONG_OWNER = "wrong_owner"
+    WRONG_NAME = "wrong_name"
+    WRONG_ARCHITECTURE = "wrong_architecture"
+    WRONG_VIRTUALIZATION = "wrong_virtualization"
+    WRONG_ROOT_DEVICE = "wrong_root_device"
+    NOT_AVAILABLE = "not_available"
+    NOT_PUBLIC = "not_public"
+    DEPRECATED = "deprecated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image as EC2 shows it. ``architecture`` is ours: amd64 or arm64."""
+
+    image_id: str
+    region: str
+    name: str
+    owner: str
+    architecture: str
+    virtualization: str
+    root_device: str
+    state: str
+    public: bool
+    deprecation_time: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRelease:
+    """What a channel's feed claims: one version, an image id in each region."""
+
+    channel: str
+    architecture: str
+    version: str
+    images: dict[str, str]
+    source: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release as published, the item ``current`` of its line (``channel#architecture``)."""
+
+    line: str
+    version: str = "current"
+    schema: int = 1
+    sequence: int = 1
+    release: str
+    images: dict[str, str]
+    source: str
+    signature: str
+    released_at: datetime
+    previous: str = ""
+    previous_images: dict[str, str] = field(default_factory=dict)
+    checked_at: datetime
+
+
+def ordered(version: str) -> tuple[int, ...]:
+    """Return a Flatcar version (``3510.2.8``) as numbers that compare."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def image_defects(
+    image: Image | None, *, owner: str, name: str, architecture: str, now: str
+) -> tuple[Defect, ...]:
+    """Return what is wrong with *image* against the release that names it; *now* is RFC 3339."""
+    if image is None:
+        return (Defect.MISSING,)
+    checks = {
+        Defect.WRONG_OWNER: image.owner != owner,
+        Defect.WRONG_NAME: image.name != name,
+        Defect.WRONG_ARCHITECTURE: image.architecture != architecture,
+        Defect.WRONG_VIRTUALIZATION: image.virtualization != "hvm",
+        Defect.WRONG_ROOT_DEVICE: image.root_device != "ebs",
+        Defect.NOT_AVAILABLE: image.state != "available",
+        Defect.NOT_PUBLIC: not image.public,
+        Defect.DEPRECATED: bool(image.deprecation_time) and image.deprecation_time <= now,
+    }
+    return tuple(defect for defect, found in checks.items() if found)
+
+
+def image_name(channel: str, version: str, architecture: str) -> str:
+    """Return the name that Flatcar gives an image. Source: flatcar/mantle, cmd/plume/prerelease.go (August 2026)."""
+    return f"Flatcar-{channel}-{version}" + ("-arm64" if architecture == "arm64" else "") + "-hvm"
+
+
+def parameter_name(prefix: str, channel: str, architecture: str, kind: str) -> str:
+    """Return the name of the SSM parameter that holds a line's ``image`` or ``release``."""
+    return f"{prefix}/flatcar/{channel}/{architecture}/{kind}"
