@@ -70,8 +70,8 @@ class LaunchPlan:
     root_gib: int
     disk_gib: int
     disk_type: str
-    disk_iops: int | None
-    disk_throughput: int | None
+    disk_iops: int | None = None
+    disk_throughput: int | None = None
     tags: Mapping[str, str]
     ends_at: datetime
 

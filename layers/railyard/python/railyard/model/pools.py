@@ -46,8 +46,8 @@ class Pool:
     subnets: dict[str, str]
     security_groups: tuple[str, ...]
     instance_profile: str
-    key_name: str | None
-    ssh_keys: tuple[str, ...]
+    key_name: str | None = None
+    ssh_keys: tuple[str, ...] = ()
     image_ids: dict[str, str] = field(default_factory=dict)
     limits: Limits
     requesters: tuple[str, ...] = ("*",)

@@ -1,0 +1,1 @@
+"""Constructs of this house: each holds the choices that every use would repeat."""

@@ -1,0 +1,68 @@
+"""refresh_amis: hourly; keeps the image parameters of every region at Flatcar's newest whole release."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.blocks.alarm import page
+from infra.blocks.grants import Grant, describe, put_events, records
+from infra.blocks.lambda_function import add_function
+from infra.blocks.wake import wake_by_schedule
+from infra.foundation import Foundation
+from refresh_amis.settings import Settings
+
+NAME = "refresh_amis"
+STALE = Duration.hours(6)
+
+
+def add(scope: Construct, on: Foundation) -> lambda_.Function:
+    """Add the function, its schedule and its alarm."""
+    stack = Stack.of(scope)
+    prefix = on.stage.parameter_prefix
+    parameters = f"arn:{stack.partition}:ssm:*:{stack.account}:parameter{prefix}/flatcar/*"
+    function = add_function(
+        scope,
+        NAME,
+        on,
+        does="Flatcar's feed to SSM parameters, verified, in every region",
+        settings=Settings(
+            releases_table=on.tables.releases.table_name,
+            bus_name=on.bus.event_bus_name,
+            parameter_prefix=prefix,
+            feed_url=on.feed_url,
+            channels=on.stage.images.channels,
+            architectures=on.stage.images.architectures,
+        ),
+        timeout_seconds=120,
+        memory_mib=256,
+        layers=("railyard", "vendor", "feed"),
+        may=(
+            records(on.tables.releases),
+            describe("DescribeImages"),
+            put_events(on.bus),
+            Grant(
+                actions=("ssm:GetParameters", "ssm:PutParameter"),
+                resources=(parameters,),
+                because="Every region of the feed, every channel and architecture, below our own prefix.",
+            ),
+        ),
+    )
+    wake_by_schedule(function, f"{on.name}-{NAME}", Duration.hours(1))
+    page(
+        function,
+        "Stale",
+        cloudwatch.Metric(
+            namespace="Railyard",
+            metric_name="Refreshed",
+            dimensions_map={"service": NAME},
+            statistic="Sum",
+            period=STALE,
+        ),
+        on.topic,
+        says=f"{on.name}: no release was confirmed or published for 6 hours. Read the log of {NAME}.",
+        below=1,
+    )
+    return function

@@ -1,0 +1,84 @@
+"""serve_api: the REST API; reads state, forwards requests to the queues.
+
+API Gateway checks the caller's IAM identity before the function sees a request; routes are the function's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.blocks.grants import on_table, query, send_to
+from infra.blocks.lambda_function import add_function, role_of
+from infra.blocks.nag import acknowledge
+from infra.foundation import Foundation
+from serve_api.settings import Settings
+
+NAME = "serve_api"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where the API is, and who it is when it forwards for its callers."""
+
+    url: str
+    role_id: str
+
+
+def add(scope: Construct, on: Foundation) -> Api:
+    """Add the function and the API in front of it."""
+    tables, queues = on.tables, on.queues
+    function = add_function(
+        scope,
+        NAME,
+        on,
+        does="The operators' API",
+        settings=Settings(
+            stack=on.name,
+            requests_table=tables.requests.table_name,
+            instances_table=tables.instances.table_name,
+            pools_table=tables.pools.table_name,
+            releases_table=tables.releases.table_name,
+            request_queue_url=queues.requests.queue_url,
+            lease_queue_url=queues.leases.queue_url,
+            parameter_prefix=on.stage.parameter_prefix,
+        ),
+        timeout_seconds=29,
+        memory_mib=256,
+        may=(
+            *(
+                on_table(table, "GetItem", "BatchGetItem", "Query", "Scan")
+                for table in (tables.requests, tables.instances, tables.pools, tables.releases)
+            ),
+            query(tables.requests, "waiting", "lease"),
+            query(tables.instances, "alive"),
+            send_to(queues.requests, queues.leases),
+        ),
+    )
+    return Api(url=_api(function, on).url, role_id=role_of(function).role_id)
+
+
+def _api(function: lambda_.Function, on: Foundation) -> apigateway.RestApi:
+    api = apigateway.RestApi(
+        function,
+        "Api",
+        rest_api_name=on.name,
+        endpoint_types=[apigateway.EndpointType.REGIONAL],
+        deploy_options=apigateway.StageOptions(stage_name="v1"),
+        cloud_watch_role=False,
+        default_integration=apigateway.LambdaIntegration(function, scope_permission_to_method=False),
+        default_method_options=apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.IAM),
+    )
+    api.root.add_method("ANY")
+    api.root.add_proxy(any_method=True)
+    api.node.try_remove_child("Endpoint")  # CDK's own output; ours is ApiUrl
+    account = "API Gateway logs need a role of the whole account, not this stack's to set; the function logs."
+    acknowledge(api, "APIG1", account)
+    acknowledge(api, "APIG6", account)
+    acknowledge(api, "APIG2", "The function validates every request, and tells all defects with their paths.")
+    acknowledge(api, "APIG3", "IAM turns away whoever is not an operator before anything runs.")
+    acknowledge(api, "COG4", "Callers are IAM identities with SigV4, not people in a user pool.")
+    return api

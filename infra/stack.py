@@ -1,0 +1,50 @@
+"""Table of contents of the stack."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from infra.foundation import lay
+from infra.services import (
+    allocate_instances,
+    apply_deployment,
+    keep_leases,
+    publish_events,
+    reap_instances,
+    refresh_amis,
+    refresh_catalogue,
+    serve_api,
+    track_instances,
+)
+from infra.stage import Stage
+
+
+class RailyardStack(Stack):
+    """One deployment of Railyard. Its outputs are a contract; all other names may change."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(scope, stage.stage, description="Railyard: EC2 capacity on request")
+        on = lay(self, stage)
+        refresh = (refresh_amis.add(self, on), refresh_catalogue.add(self, on))
+        api = serve_api.add(self, on)
+        allocate_instances.add(self, on, api.role_id)
+        keep_leases.add(self, on, api.role_id)
+        track_instances.add(self, on)
+        reap_instances.add(self, on)
+        publish_events.add(self, on)
+        apply_deployment.add(self, on, refresh)
+
+        outputs = {
+            "RequestQueueUrl": on.queues.requests.queue_url,
+            "LeaseQueueUrl": on.queues.leases.queue_url,
+            "ReportQueueUrl": on.queues.reports.queue_url,
+            "BusName": on.bus.event_bus_name,
+            "ApiUrl": api.url,
+            "ParameterPrefix": stage.parameter_prefix,
+            "NodeRoleArn": on.nodes.role.role_arn,
+            "NodeProfileArn": on.nodes.profile.instance_profile_arn,
+            "CatalogueBucket": on.catalogue.bucket_name,
+        } | {f"{name}Table": table.table_name for name, table in on.tables.all().items()}
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

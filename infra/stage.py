@@ -1,0 +1,116 @@
+"""What differs between two deployments: ``railyard.toml``, changed by context values of the same names.
+
+A context value replaces the key of its name; tables are merged one level deep, so the context value
+``{"requesters": {"ci": {...}}}`` adds one requester. ``cdk -c`` carries text: a table is then given as JSON.
+Everything is checked before any construct is made, and every defect is told at once.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from infra.defects import defects
+from railyard.errors import InvalidSettings
+from railyard.wire.pools import Architecture, RequesterDocument, pool_defects
+from railyard.wire.requests import Name
+
+Channel = Literal["stable", "beta", "alpha", "lts"]
+Arn = Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:")]
+
+
+class Network(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where machines live; what is empty is found at deployment in the default VPC."""
+
+    vpc_id: Annotated[str, Meta(pattern=r"^(vpc-[0-9a-f]{8,17})?$")] = ""
+    subnets: tuple[Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = ()
+    security_groups: tuple[Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$")], ...] = ()
+
+
+class Node(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the machines may do, beside reporting."""
+
+    managed_policies: tuple[Arn, ...] = ()
+
+
+class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom alarms tell: an SNS topic, or nobody."""
+
+    topic_arn: Annotated[str, Meta(pattern=r"^(arn:aws[a-z-]*:sns:.+)?$")] = ""
+
+
+class Images(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which Flatcar releases are kept fresh."""
+
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)] = ("stable",)
+    architectures: Annotated[tuple[Architecture, ...], Meta(min_length=1)] = ("amd64", "arm64")
+
+
+class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    """One deployment; every physical name starts with ``stage``."""
+
+    stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "railyard"
+    parameter_prefix: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = "/railyard"
+    log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
+    network: Network = Network()
+    node: Node = Node()
+    alarms: Alarms = Alarms()
+    images: Images = Images()
+    pools: dict[str, dict[str, Any]] = {}
+    requesters: dict[Name, RequesterDocument] = {}
+
+    def reply_queue_arns(self) -> tuple[str, ...]:
+        """Queues that answers may be sent to, each once."""
+        arns = {requester.reply_queue_arn for requester in self.requesters.values()}
+        return tuple(sorted(arns - {""}))
+
+
+def read_stage(context: Callable[[str], object], root: Path) -> Stage:
+    """Read the stage; *context* looks a context value up, relative paths start at *root*.
+
+    Pools come back in the stage's network where they name none. Raises InvalidSettings with all defects.
+    """
+    config = root / str(context("config") or "railyard.toml")
+    try:
+        document: dict[str, Any] = tomllib.loads(config.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as wrong:
+        raise InvalidSettings(f"{config.name}: {wrong}") from wrong
+    for field in msgspec.structs.fields(Stage):
+        if (given := context(field.name)) is not None:
+            document[field.name] = _merged(document.get(field.name), given)
+    found = (*defects(document, Stage), *_contradictions(document), *_wrong_pools(document))
+    if found:
+        raise InvalidSettings(f"{config.name}:\n" + "\n".join(f"  {defect}" for defect in found))
+    stage = msgspec.convert(document, Stage)
+    network = {"subnets": list(stage.network.subnets), "security_groups": list(stage.network.security_groups)}
+    pools = {name: network | pool for name, pool in sorted(stage.pools.items())}
+    return msgspec.structs.replace(stage, pools=pools)
+
+
+def _merged(old: object, given: object) -> object:
+    if isinstance(given, str) and not isinstance(old, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            return given  # not JSON: its type is a defect, told with the others
+    return {**old, **given} if isinstance(old, dict) and isinstance(given, dict) else given
+
+
+def _contradictions(document: dict[str, Any]) -> Iterator[str]:
+    network = document.get("network")
+    if isinstance(network, dict) and network.get("vpc_id") and not network.get("subnets"):
+        yield "network.subnets: needed with vpc_id; only a default VPC's subnets are found at deployment"
+
+
+def _wrong_pools(document: dict[str, Any]) -> Iterator[str]:
+    """Judge pools by the same rules as the deployment's function does."""
+    pools = document.get("pools")
+    for name, pool in pools.items() if isinstance(pools, dict) else ():
+        if isinstance(pool, dict):
+            yield from pool_defects(name, pool)
