@@ -83,7 +83,7 @@ def place(waiting: Sequence[Waiting], facts: Facts, tried: Mapping[str, frozense
     settled: list[RequestChange] = []
     for group in _groups(current.values(), tried):
         first = group[0]
-        verdict = _choose(first, facts, tried.get(first.request_id, frozenset()))
+        verdict = _choose(first, facts, left.get(first.pool), tried.get(first.request_id, frozenset()))
         if isinstance(verdict, Reason):
             settled += [change(_stopped(request, verdict, facts.now)) for request in group]
             continue
@@ -116,10 +116,12 @@ def _groups(requests: Iterable[Request], tried: Mapping[str, frozenset[str]]) ->
     return iter(sorted(groups, key=lambda group: (group[0].since, group[0].request_id)))
 
 
-def _choose(request: Request, facts: Facts, tried: frozenset[str]) -> tuple[Offering, ...] | Reason:
+def _choose(
+    request: Request, facts: Facts, left: Counters | None, tried: frozenset[str]
+) -> tuple[Offering, ...] | Reason:
     """Return the offerings for a share of *request*, or why there are none."""
     pool = facts.pools.get(request.pool)
-    if pool is None or request.pool not in facts.counters:
+    if pool is None or left is None:
         return Reason(
             code=Code.UNKNOWN_POOL, message=f"there is no pool {request.pool!r} any more", path="pool"
         )
@@ -144,7 +146,9 @@ def _choose(request: Request, facts: Facts, tried: frozenset[str]) -> tuple[Offe
             f"the cheapest fitting type, {launchable[0].name}, is above the pool's {dear / 1e6:.2f} USD/h"
         )
         return Reason(code=Code.RESOURCES_EXHAUSTED, message=message, path="requirements")
-    affordable = [each for each in launchable if (each.usd_micros_per_hour or 0) <= dear]
+    affordable = [each for each in launchable if (each.usd_micros_per_hour or 0) <= left.usd_micros_free]
+    if not affordable:
+        return Reason(code=Code.BUDGET, message="the pool's dollars per hour are spent")
     found = offerings(request.need, pool, request.market, affordable, tried)
     if not found:
         message = "every fitting machine type was refused in every zone"

@@ -1,0 +1,161 @@
+"""How an instance comes to be: its address, volumes, tags and all that EC2 says about it from then on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.ec2.capacity import Pool
+from local.ec2.devices import block_devices, make_volumes
+from local.ec2.instance import Instance, Volume
+from local.ec2.life import begin
+from local.ec2.state import Call
+from local.ec2.templates import group_ids
+from local.ec2.world import Subnet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What all instances of one launch have in common; *data* is the template's with the override applied."""
+
+    pool: Pool
+    subnet: Subnet
+    image: Mapping[str, Any]
+    data: Mapping[str, Any]
+    tags: Mapping[str, Mapping[str, str]]
+    fleet_id: str
+
+
+def launch(call: Call, plan: Launch, count: int, first_number: int) -> list[str]:
+    """Launch *count* instances in one reservation and return their ids. The capacity is already taken."""
+    reservation_id = call.state.chance.id("r")
+    return [_launch_one(call, plan, reservation_id, i, first_number + i) for i in range(count)]
+
+
+def _launch_one(call: Call, plan: Launch, reservation_id: str, index: int, number: int) -> str:
+    state = call.state
+    instance_id, now = state.chance.id("i"), call.now.replace(microsecond=0)
+    visible_at = call.now + state.chance.delay(state.timing.visibility)
+    devices, zone = block_devices(plan.image, plan.data), plan.pool.zone
+    volumes = make_volumes(call, devices, instance_id=instance_id, zone=zone, visible_at=visible_at)
+    data, address = plan.data, plan.subnet.take()
+    client_token = f"{plan.fleet_id}-{number}"
+    birth = _birth(call, plan, volumes, address) | {
+        "InstanceId": instance_id,
+        "AmiLaunchIndex": index,
+        "LaunchTime": now,
+    }
+    instance = Instance(
+        instance_id=instance_id,
+        sequence=next(state.sequence),
+        reservation_id=reservation_id,
+        fleet_id=plan.fleet_id,
+        client_token=client_token,
+        pool=plan.pool,
+        image_id=str(plan.image["ImageId"]),
+        subnet_id=plan.subnet.subnet_id,
+        private_ip=address,
+        launched_at=now,
+        visible_at=visible_at,
+        birth=birth | {"ClientToken": client_token},
+        volume_ids=tuple(v.volume_id for v in volumes),
+        group_ids=tuple(g["GroupId"] for g in birth["SecurityGroups"]),
+        user_data=data.get("UserData", ""),
+        shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior", "stop"),
+        protected=bool(data.get("DisableApiTermination")),
+    )
+    _enter(call, plan, instance, volumes)
+    return instance_id
+
+
+def _enter(call: Call, plan: Launch, instance: Instance, volumes: list[Volume]) -> None:
+    """Take a new instance, its volumes and the tags of all of them into the account."""
+    state = call.state
+    tags_visible_at = call.now + state.chance.delay(state.timing.tag_visibility)
+    for volume in volumes:
+        state.volumes[volume.volume_id] = volume
+        state.tags.put(volume.volume_id, plan.tags.get("volume", {}), tags_visible_at)
+    interface_id = instance.birth["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    state.tags.put(interface_id, plan.tags.get("network-interface", {}))
+    state.tags.put(instance.instance_id, plan.tags.get("instance", {}), tags_visible_at)
+    begin(state, instance, call.now)
+
+
+def _birth(call: Call, plan: Launch, volumes: list[Volume], address: str) -> dict[str, Any]:
+    data, image, state = plan.data, plan.image, call.state
+    ids = group_ids(data) or (_default_group(call),)
+    groups = [{"GroupId": i, "GroupName": state.groups[i]["GroupName"]} for i in ids]
+    host = f"ip-{address.replace('.', '-')}.ec2.internal"
+    options = {
+        "KeyName": data.get("KeyName"),
+        "BootMode": image.get("BootMode"),
+        "IamInstanceProfile": _profile(state.account, data.get("IamInstanceProfile") or {}),
+    }
+    if plan.pool.market == "spot":
+        options |= {"InstanceLifecycle": "spot", "SpotInstanceRequestId": state.chance.id("sir")[:12]}
+    return {
+        "ImageId": image["ImageId"],
+        "InstanceType": plan.pool.instance_type,
+        "Architecture": image["Architecture"],
+        "VirtualizationType": image.get("VirtualizationType", "hvm"),
+        "Hypervisor": image.get("Hypervisor", "xen"),
+        "PlatformDetails": image.get("PlatformDetails", "Linux/UNIX"),
+        "RootDeviceName": image["RootDeviceName"],
+        "RootDeviceType": image.get("RootDeviceType", "ebs"),
+        "EnaSupport": image.get("EnaSupport", True),
+        "EbsOptimized": bool(data.get("EbsOptimized", False)),
+        "SubnetId": plan.subnet.subnet_id,
+        "VpcId": plan.subnet.vpc_id,
+        "PrivateIpAddress": address,
+        "PrivateDnsName": host,
+        "PublicDnsName": "",
+        "SourceDestCheck": True,
+        "Monitoring": {"State": "enabled" if (data.get("Monitoring") or {}).get("Enabled") else "disabled"},
+        "SecurityGroups": groups,
+        "NetworkInterfaces": [_interface(call, plan, address)],
+        "BlockDeviceMappings": [_mapping(volume) for volume in volumes],
+        "MetadataOptions": _metadata_options(data.get("MetadataOptions") or {}),
+        **{name: value for name, value in options.items() if value},
+    }
+
+
+def _default_group(call: Call) -> str:
+    return next(i for i, group in call.state.groups.items() if group["GroupName"] == "default")
+
+
+def _profile(account: str, profile: Mapping[str, str]) -> dict[str, str]:
+    arn = profile.get("Arn") or f"arn:aws:iam::{account}:instance-profile/{profile.get('Name')}"
+    return (
+        {"Arn": arn, "Id": f"AIPA{hashlib.sha256(arn.encode()).hexdigest()[:17].upper()}"} if profile else {}
+    )
+
+
+def _metadata_options(asked: Mapping[str, Any]) -> dict[str, Any]:
+    default = {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled"}
+    return (
+        default
+        | {"HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled"}
+        | dict(asked)
+        | {"State": "applied"}
+    )
+
+
+def _interface(call: Call, plan: Launch, address: str) -> dict[str, Any]:
+    return {
+        "NetworkInterfaceId": call.state.chance.id("eni"),
+        "SubnetId": plan.subnet.subnet_id,
+        "VpcId": plan.subnet.vpc_id,
+        "PrivateIpAddress": address,
+        "Status": "in-use",
+    }
+
+
+def _mapping(volume: Volume) -> dict[str, Any]:
+    ebs = {
+        "VolumeId": volume.volume_id,
+        "Status": "attached",
+        "DeleteOnTermination": volume.delete_on_termination,
+    }
+    return {"DeviceName": volume.device, "Ebs": ebs}

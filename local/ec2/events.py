@@ -1,0 +1,27 @@
+"""EventBridge events as EC2 sends them: what happened and where, never the tags of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+STATE_CHANGE = "EC2 Instance State-change Notification"
+SPOT_WARNING = "EC2 Spot Instance Interruption Warning"
+REBALANCE = "EC2 Instance Rebalance Recommendation"
+
+
+def instance_event(
+    kind: str, instance_id: str, *, at: datetime, event_id: str, account: str, region: str, **detail: str
+) -> dict[str, Any]:
+    """Return the event *kind* about one instance; *detail* is added to its ``instance-id``."""
+    return {
+        "version": "0",
+        "id": event_id,
+        "detail-type": kind,
+        "source": "aws.ec2",
+        "account": account,
+        "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": [f"arn:aws:ec2:{region}:{account}:instance/{instance_id}"],
+        "detail": {"instance-id": instance_id, **{k.replace("_", "-"): v for k, v in detail.items()}},
+    }
