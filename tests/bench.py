@@ -293,7 +293,9 @@ def allocate_body(request_id: str = "ci-1", **changes: Any) -> dict[str, Any]:
 
 
 def _tables(dynamodb: Any) -> Tables:
-    def table(name: str, key: str, sort: str = "", indexes: dict[str, tuple[str, str, str]] | None = None) -> str:
+    def table(
+        name: str, key: str, sort: str = "", indexes: dict[str, tuple[str, str, str]] | None = None
+    ) -> str:
         names = {key: "S"} | ({sort: "S"} if sort else {})
         for hash_key, range_key, kind in (indexes or {}).values():
             names |= {hash_key: "S", range_key: kind}

@@ -1,0 +1,251 @@
+"""The embedded AWS as one object: ``with World() as world`` starts everything and ends everything.
+
+Start: synthesised app -> preflight -> endpoint -> stack -> workers -> custom resources, pollers and
+schedules. On a virtual clock ``advance`` moves from one due moment to the next (``local.stepping``).
+
+moto keeps its state in the process, so one world runs at a time in each; worlds in several processes do not
+meet as long as their state folders differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from functools import cached_property, partial
+from typing import Any, Self
+
+from local import account, aws, control, front, gateway, preflight, releases, shims, wiring
+from local.assembly import Assembly, assembly
+from local.calls import Call, Faults
+from local.clock import Clock
+from local.deployment import Answers, carry_out_custom_resources, create_stack
+from local.endpoint import Endpoint
+from local.feed import Feed
+from local.functions import Functions, HandlerFailed, decoded
+from local.identity import REGION, Principals
+from local.listener import Listener
+from local.nodes import Nodes
+from local.options import Options
+from local.pollers import QueueMapping, QueuePoller
+from local.runtime_api import Failure
+from local.runtime_folder import lay_out
+from local.schedules import Schedule
+from local.shims import security_group
+from local.specs import FunctionSpec, Surroundings
+from local.stepping import Stepper
+from local.streams import StreamPoller
+from local.template import Stack
+from local.workers import Worker
+
+__all__ = ["HandlerFailed", "Options", "World"]
+
+
+class World:
+    """Everything that runs; attributes below are there once it has started."""
+
+    clock: Clock
+    ec2: account.SharedEc2
+    feed: Feed
+    functions: Functions
+    nodes: Nodes
+    principals: Principals
+    routes: list[gateway.Route]
+    schedules: list[Schedule]
+    stack: Stack
+    aws_url: str
+    front_url: str
+
+    def __init__(self, options: Options | None = None, *, assembly: Assembly | None = None) -> None:
+        """Prepare a world of *options*; tests may bring an *assembly* of their own."""
+        self.options = options or Options()
+        self.answers = Answers()
+        self.feed = Feed()
+        self.principals = Principals()
+        self.pollers: list[QueuePoller | StreamPoller] = []
+        self._assembly = assembly
+        self._running = ExitStack()
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything; if that fails, end what has started."""
+        try:
+            self._start_account()
+            self._start_stack()
+            self._start_functions()
+            self._start_wakers()
+            self._write_endpoints()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every process, thread and listener; a second call does nothing."""
+        self._running.close()
+
+    def _start_account(self) -> None:
+        state = self.options.state
+        for folder in ("logs", "home"):
+            (state / folder).mkdir(parents=True, exist_ok=True)
+        for old in (state / "logs").glob("*.log"):
+            old.unlink()
+        self.clock = Clock(state / "clock", virtual=self.options.clock == "virtual")
+        shims.install()
+        aws.fresh_moto()
+        shims.follow(lambda: self.clock.offset)
+        self.ec2 = account.SharedEc2(self.clock.now, seed=self.options.seed, timing=self.options.timing)
+        for region, image in releases.images(self.clock.now(), self.options.images):
+            self.ec2.add_image(region, image)
+        security_group.EC2[:] = [self.ec2]
+        self.functions = Functions((), self._worker)
+        self.endpoint = Endpoint(
+            functions=lambda: self.functions,
+            principals=self.principals,
+            now=self.clock.now,
+            services={"ec2": account.ec2_service(self.ec2), "pricing": account.pricing_service},
+        )
+        self.aws_url = self._listen(self.endpoint.answer, self.options.aws_port)
+        self.front_url = self._listen(partial(front.answer, self), self.options.api_port)
+
+    def _listen(self, answer: Any, port: int) -> str:
+        listener = Listener(answer, port)
+        self._running.callback(listener.close)
+        return listener.url
+
+    def _start_stack(self) -> None:
+        context = {
+            "stage": "railyard",
+            "requesters": aws.requester_context("railyard"),
+        } | self.options.context
+        self._assembly = self._assembly or assembly(self.options.state, context)
+        preflight.check(self._assembly.template)
+        self.client("sqs").create_queue(QueueName=aws.reply_queue_name(str(context["stage"])))
+        feed = self.options.feed_url or f"{self.front_url}/feed/{{channel}}/{{board}}/current"
+        create_stack(self.client("cloudformation"), self.client("ssm"), self._assembly, {"FeedUrl": feed})
+        self.stack = Stack(self._assembly)
+
+    def _start_functions(self) -> None:
+        self._runtime = lay_out(self.options.state / "runtime")
+        self.functions = Functions(self.stack.functions(), self._worker)
+        self._running.callback(self.functions.close)
+        self.routes = gateway.routes(self.stack)
+        self.nodes = Nodes(
+            send=self._send_report,
+            principals=self.principals,
+            role=self._node_role(),
+            now=self.clock.now,
+        )
+        if self.options.nodes == "auto":
+            self.ec2.listeners.append(partial(self.nodes.boot, self.ec2.tags))
+
+    def _start_wakers(self) -> None:
+        self.schedules = wiring.schedules(self.stack, self.functions, self.clock.now())
+        for mapping in wiring.mappings(self.stack, virtual=self.clock.virtual):
+            if isinstance(mapping, QueueMapping):
+                self.pollers.append(QueuePoller(mapping, self.functions))
+            else:
+                self.pollers.append(StreamPoller(mapping, self.functions))
+        self._running.callback(self._close_wakers)
+        carry_out_custom_resources(self.functions, self.answers, self.front_url)
+        self._stepper = Stepper(self)
+        self._running.callback(self._stepper.close)
+
+    def _close_wakers(self) -> None:
+        for poller in self.pollers:
+            poller.stop_receiving()
+        self.functions.close()  # batches under way end with their workers
+        for poller in self.pollers:
+            poller.close()
+
+    def _worker(self, spec: FunctionSpec) -> Worker:
+        role = self.stack.resource(spec.role)
+        key = self.principals.role(role.id, role.name, spec.name, function=spec.name)
+        around = Surroundings(
+            state=self.options.state, runtime=self._runtime, clock=self.clock.path, endpoint=self.aws_url
+        )
+        return Worker(spec, key, around)
+
+    def _node_role(self) -> tuple[str, str]:
+        for logical_id, _ in self.stack.raw("AWS::IAM::InstanceProfile"):
+            role = self.stack.resource(logical_id).roles[0]
+            return role.id, role.name
+        return "AROALOCALNODE", "node"
+
+    def _send_report(self, body: str, key: str) -> None:
+        sqs = aws.aws_client(self.aws_url, "sqs", key=key)
+        sqs.send_message(QueueUrl=self.outputs["ReportQueueUrl"], MessageBody=body)
+
+    def _write_endpoints(self) -> None:
+        path = self.options.state / "endpoints.json"
+        path.write_text(json.dumps(self.endpoints, indent=2) + "\n")
+        self._running.callback(path.unlink, missing_ok=True)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        return self.stack.outputs
+
+    @property
+    def api_url(self) -> str:
+        """Where the stack's API is served, stage included."""
+        return f"{self.front_url}/{front.STAGE}"
+
+    @cached_property
+    def endpoints(self) -> dict[str, Any]:
+        """What ``.local/endpoints.json`` holds."""
+        return {
+            "aws": self.aws_url,
+            "api": self.api_url,
+            "control": f"{self.front_url}/_local",
+            "region": REGION,
+            "outputs": self.outputs,
+            "pid": os.getpid(),
+        }
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """Return a boto3 client of this machine's user, made once."""
+        if (service, region) not in self._clients:
+            self._clients[service, region] = aws.aws_client(self.aws_url, service, region)
+        return self._clients[service, region]
+
+    def invoke(self, function: str, event: Any = None) -> Any:
+        """Run a function (its name may lack the stage's prefix); raises HandlerFailed with its error."""
+        result = self.functions.invoke(self.functions.resolve(function), json.dumps(event or {}).encode())
+        if isinstance(result, Failure):
+            raise HandlerFailed(function, result)
+        return decoded(result)
+
+    def advance(self, seconds: float) -> None:
+        """Move a virtual clock; fires what is due on the way, in order, each drained before the next."""
+        self._stepper.advance(seconds)
+
+    def drain(self, patience_seconds: float = 60) -> None:
+        """Wait until no message is visible, no record unread and no handler running; raises NotDrained."""
+        self._stepper.drain(patience_seconds)
+
+    def calls(self, since: int = 0) -> list[Call]:
+        """Return what handlers asked of AWS after call number *since*."""
+        return self.endpoint.calls.since(since)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that handlers will meet."""
+        return self.endpoint.faults
+
+    def log(self, function: str, lines: int = 100) -> str:
+        """Return the last *lines* of what a function wrote."""
+        path = self.options.state / "logs" / f"{self.functions.resolve(function)}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+
+    def status(self) -> dict[str, Any]:
+        """Return endpoints, clock, functions, schedules, queue depths and planned faults."""
+        return control.status(self)
