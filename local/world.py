@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import Any, Self
@@ -39,6 +40,9 @@ from local.template import Stack
 from local.workers import Worker
 
 __all__ = ["HandlerFailed", "Options", "World"]
+
+
+_ALONE = threading.Lock()
 
 
 class World:
@@ -78,6 +82,9 @@ class World:
 
     def start(self) -> None:
         """Start everything; if that fails, end what has started."""
+        if not _ALONE.acquire(blocking=False):
+            raise RuntimeError("another world runs in this process, and moto has one state: stop it first")
+        self._running.callback(_ALONE.release)
         try:
             self._start_account()
             self._start_stack()

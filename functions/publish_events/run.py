@@ -57,7 +57,7 @@ def run(changes: Sequence[Request], bus: Bus, replies: Replies, queues: Mapping[
 def _by_queue(spoken: Sequence[Word], queues: Mapping[str, str]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for word in spoken:
-        arn = queues.get(word.reply_to or "")
+        arn = queues.get(word.requester or "")
         if arn:
             grouped.setdefault(arn, []).append(word.body)
     return grouped

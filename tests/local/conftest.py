@@ -1,4 +1,4 @@
-"""One world for all tests here: our own small stack, on a virtual clock."""
+"""A world for each file of tests: our own small stack, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.world import Options, World
 from tests.local.stand import a_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     options = Options(state=folder / "state", clock="virtual")

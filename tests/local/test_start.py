@@ -21,7 +21,7 @@ from local.deployment import Answers, DeploymentFailed, create_stack
 from local.preflight import Unsupported
 from local.shims import custom
 from local.shims.custom import CustomRequest
-from local.world import World
+from local.world import Options, World
 from tests.local.stand import a_resource, a_stack
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -96,6 +96,12 @@ def test_a_signal_in_the_middle_of_the_start_leaves_nothing_either(tmp_path: Pat
     child.terminate()
     _, err = child.communicate(timeout=15)
     assert (child.returncode, err) == (0, "")
+
+
+@pytest.mark.usefixtures("world")
+def test_a_second_world_in_one_process_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="another world runs in this process"):
+        World(Options(state=tmp_path), assembly=a_stack(tmp_path)).start()
 
 
 def test_endpoints_are_written_for_others_to_find(world: World) -> None:
