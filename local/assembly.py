@@ -13,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
+CACHE = REPOSITORY / ".build"
 SOURCES = ("app.py", "cdk.json", "railyard.toml", "infra", "functions", "layers", "requirements")
 
 
@@ -34,11 +36,12 @@ class Assembly:
     assets: Mapping[str, Path]
 
 
-def assembly(state: Path, context: Mapping[str, object]) -> Assembly:
+def assembly(context: Mapping[str, object], cache: Path = CACHE) -> Assembly:
     """Return the assembly for *context*, synthesised if its sources have changed."""
-    folder = state / f"assembly-{_fingerprint(context)}"
+    folder = cache / f"assembly-{_fingerprint(context)}"
     if not folder.is_dir():
-        _synthesise(state, folder, context)
+        cache.mkdir(parents=True, exist_ok=True)
+        _synthesise(cache, folder, context)
     return read(folder)
 
 
@@ -58,8 +61,8 @@ def read(folder: Path) -> Assembly:
     return Assembly(stack["properties"].get("stackName", name), template, assets)
 
 
-def _synthesise(state: Path, folder: Path, context: Mapping[str, object]) -> None:
-    with tempfile.TemporaryDirectory(dir=state, prefix="synth-") as scratch:
+def _synthesise(cache: Path, folder: Path, context: Mapping[str, object]) -> None:
+    with tempfile.TemporaryDirectory(dir=cache, prefix="synth-") as scratch:
         out = Path(scratch) / "out"
         child = subprocess.run(
             [sys.executable, "-m", "local.assembly", json.dumps(context), str(out)],
@@ -70,9 +73,9 @@ def _synthesise(state: Path, folder: Path, context: Mapping[str, object]) -> Non
         )
         if child.returncode:
             raise SynthesisFailed(child.stderr.strip() or child.stdout.strip())
-        if not folder.is_dir():
+        with suppress(OSError):  # another process may have put the same assembly there meanwhile
             out.rename(folder)
-    for old in sorted(state.glob("assembly-*"), key=lambda path: path.stat().st_mtime)[:-8]:
+    for old in sorted(cache.glob("assembly-*"), key=lambda path: path.stat().st_mtime)[:-8]:
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -106,7 +106,7 @@ class Endpoint:
         status: list[Any] = []
 
         def start_response(line: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            status[:] = [int(line.split()[0]), dict(headers)]
+            status[:] = [int(line.split(maxsplit=1)[0]), dict(headers)]
 
         body = b"".join(self._moto(environ(request), start_response))
         return Response(status[0], body, status[1])

@@ -133,7 +133,7 @@ class World:
             "stage": "railyard",
             "requesters": aws.requester_context("railyard"),
         } | self.options.context
-        self._assembly = self._assembly or assembly(self.options.state, context)
+        self._assembly = self._assembly or assembly(context)
         preflight.check(self._assembly.template)
         self.client("sqs").create_queue(QueueName=aws.reply_queue_name(str(context["stage"])))
         feed = self.options.feed_url or f"{self.front_url}/feed/{{channel}}/{{board}}/current"

@@ -10,18 +10,18 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+
 from allocate_instances.handler import Ec2Launches
 from allocate_instances.request import Pointer
 from allocate_instances.run import Batch, Outcome, Ports
 from allocate_instances.run import run as allocate
 from allocate_instances.settings import Settings as AllocateSettings
-from botocore.exceptions import ClientError, ReadTimeoutError
-from moto import mock_aws
-
 from keep_leases.run import run as keep
 from local.ec2.errors import Ec2Error
 from local.ec2.model import Ec2
@@ -108,7 +108,7 @@ class Supplies:
     def catalogue(self) -> Catalogue | None:
         return self.catalogue_
 
-    def images(self, pools: Any) -> dict[str, str]:  # noqa: ARG002
+    def images(self, pools: Any) -> dict[str, str]:
         return self.images_
 
     def template(self, pool: Pool) -> str:

@@ -58,7 +58,7 @@ def a_pool(name: str = "default", **changes: Any) -> Pool:
     return replace(base, **changes)
 
 
-def counters(pool: Pool, **changes: int) -> Counters:
+def counters(pool: Pool, **changes: Any) -> Counters:
     """Counters of *pool* with nothing in use."""
     limits = pool.limits
     base = Counters(

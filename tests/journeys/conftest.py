@@ -40,7 +40,9 @@ class Yard:
 
     def lease(self, action: str, request_id: str, **more: Any) -> None:
         """Send renew, release or cancel."""
-        self.send("LeaseQueueUrl", {"version": 1, "action": action, "request_id": request_id, "epoch": 1} | more)
+        self.send(
+            "LeaseQueueUrl", {"version": 1, "action": action, "request_id": request_id, "epoch": 1} | more
+        )
 
     def send(self, queue: str, body: object) -> None:
         """Send a message to a queue of the stack, by the name of its output."""
@@ -51,7 +53,9 @@ class Yard:
         """Turn the clock; return the answers that came meanwhile."""
         self.world.advance(seconds)
         came: list[dict[str, Any]] = []
-        while found := self.sqs.receive_message(QueueUrl=self.replies, MaxNumberOfMessages=10).get("Messages"):
+        while found := self.sqs.receive_message(QueueUrl=self.replies, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             for message in found:
                 came.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=self.replies, ReceiptHandle=message["ReceiptHandle"])
@@ -88,7 +92,10 @@ class Yard:
     def calm(self) -> None:
         """Give everything back and wait until nothing runs."""
         for answer in list(self.heard):
-            if answer["event"] == "fulfilled" and self.events(answer["request_id"])[-1] in ("fulfilled", "renewed"):
+            if answer["event"] == "fulfilled" and self.events(answer["request_id"])[-1] in (
+                "fulfilled",
+                "renewed",
+            ):
                 self.lease("release", answer["request_id"])
         for _ in range(6):
             self.pass_time(300)

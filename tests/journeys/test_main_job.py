@@ -16,11 +16,17 @@ def test_the_feed_becomes_parameters_that_ec2_can_launch_in_every_region(yard: Y
     for region in ("us-east-1", "eu-central-1", "ap-southeast-3"):
         ssm, ec2 = yard.world.client("ssm", region), yard.world.client("ec2", region)
         for architecture in ("amd64", "arm64"):
-            image = ssm.get_parameter(Name=f"/railyard/flatcar/stable/{architecture}/image")["Parameter"]["Value"]
-            release = ssm.get_parameter(Name=f"/railyard/flatcar/stable/{architecture}/release")["Parameter"]["Value"]
+            image = ssm.get_parameter(Name=f"/railyard/flatcar/stable/{architecture}/image")["Parameter"][
+                "Value"
+            ]
+            release = ssm.get_parameter(Name=f"/railyard/flatcar/stable/{architecture}/release")["Parameter"][
+                "Value"
+            ]
             assert json.loads(release)["version"] == "3510.2.8"
             assert ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
-    value = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/image")["Parameter"]["Value"]
+    value = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/image")["Parameter"][
+        "Value"
+    ]
     assert value == REAL_US_EAST_1
 
 
@@ -81,7 +87,9 @@ def test_every_kind_of_nonsense_gets_its_code_and_leaves_the_rest_alone(yard: Ya
     assert [name for name, depth in depths.items() if name.endswith("-dead") and any(depth.values())] == []
 
 
-@pytest.mark.parametrize("error", ["KillWorkerBefore", "KillWorkerAfter", "LostResponse", "RequestLimitExceeded"])
+@pytest.mark.parametrize(
+    "error", ["KillWorkerBefore", "KillWorkerAfter", "LostResponse", "RequestLimitExceeded"]
+)
 def test_trouble_around_create_fleet_ends_in_one_machine_and_one_answer(yard: Yard, error: str) -> None:
     yard.fault(error)
     request_id = yard.ask(timeout_seconds=3600, lease_seconds=7200)
@@ -106,7 +114,9 @@ def test_a_spot_interruption_is_told_before_and_after(yard: Yard) -> None:
 
 def test_lost_events_cost_a_minute_and_nothing_else(yard: Yard) -> None:
     """The first report of the machine never arrives: the reaper's listing points track_instances to it."""
-    rule = next(r for r in yard.world.client("events").list_rules()["Rules"] if "State-change" in r["EventPattern"])
+    rule = next(
+        r for r in yard.world.client("events").list_rules()["Rules"] if "State-change" in r["EventPattern"]
+    )
     yard.world.client("events").disable_rule(Name=rule["Name"])
     try:
         request_id = yard.ask()
@@ -123,7 +133,9 @@ def test_the_api_shows_what_happens_and_takes_requests(yard: Yard) -> None:
     assert (status, shown["state"], shown["answer"]["event"]) == (200, "FULFILLED", "fulfilled")
     status, pools = yard.api("GET", "/pools")
     assert (status, pools["items"][0]["name"], pools["items"][0]["instances"]) == (200, "default", 1)
-    status, accepted = yard.api("POST", "/allocations", {"version": 1, "action": "allocate", "request_id": "by-api"})
+    status, accepted = yard.api(
+        "POST", "/allocations", {"version": 1, "action": "allocate", "request_id": "by-api"}
+    )
     assert (status, accepted["request_id"]) == (202, "by-api")
     assert yard.api("PUT", "/ami-sets/x")[0] == 501
     assert yard.api("GET", "/nothing")[0] == 404
@@ -138,7 +150,9 @@ def test_a_broken_feed_holds_the_last_good_release_and_says_why(yard: Yard) -> N
         assert {line["reason"] for line in lines.values()} == {reason}, variant
     yard.world.feed.set("current")
     assert {line["result"] for line in yard.world.invoke("refresh_amis")["lines"].values()} == {"unchanged"}
-    value = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/image")["Parameter"]["Value"]
+    value = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/image")["Parameter"][
+        "Value"
+    ]
     assert value == REAL_US_EAST_1
 
 

@@ -50,7 +50,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     state = tmp_path_factory.mktemp("up")
     with (state / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "up", "--state", str(state)], stdout=subprocess.DEVNULL, stderr=stderr
+            [sys.executable, "-m", "local", "up", "--state", str(state)],
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
         )
     until = time.monotonic() + 120
     while not (state / "endpoints.json").exists():
