@@ -107,4 +107,5 @@ def _deadline(body: Allocate, now: datetime) -> datetime:
     latest = now + timedelta(days=1)
     if body.deadline > latest:
         raise InvalidRequest("deadline is more than a day away", path="deadline")
-    return body.deadline.astimezone(now.tzinfo).replace(microsecond=0)
+    # One that has passed becomes now: the year 1 in another zone has no moment in ours.
+    return max(body.deadline, now).astimezone(now.tzinfo).replace(microsecond=0)

@@ -118,8 +118,8 @@ def _reason(record: Instance, pool: Pool | None, now: datetime, settings: Settin
         return Why.ORPHAN
     if state not in (InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING):
         return None
-    if record.ends_at <= now:
-        return Why.END_OF_LIFE
+    if record.ends_at + (timedelta() if idle else 2 * settings.clock_tolerance) <= now:
+        return Why.END_OF_LIFE  # leases end no later than the machine: they have lapsed by now
     if state is InstanceState.LAUNCHING:
         return Why.BOOT_FAILED if now - record.launched_at >= timedelta(seconds=boot_seconds) else None
     if state is InstanceState.DRAINING:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from railyard.errors import Conflict, RailyardError
 from railyard.model.instances import Instance, Sighting
 from railyard.model.launches import Launch
-from railyard.model.ledger import Commit
+from railyard.model.ledger import Commit, RequestChange
 from railyard.model.pools import Pool
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request, RequestState
@@ -144,28 +144,33 @@ def _end(due: Plan, facts: Facts, ledger: Ledger, machines: Machines, outcome: O
 
 def _fence(end: End, ledger: Ledger, now: datetime) -> Commit:
     """End the requests on the machine in the write that fences it: afterwards it has no shares, and takes none."""
-    instance = end.instance
-    changes = []
+    fenced = end.instance.vacated(now).terminating(end.why.value)
+    changes = _evicted(end.instance, ledger, now, end.why.value)
+    return Commit(requests=changes, instances=((end.instance, fenced),))
+
+
+def _evicted(instance: Instance, ledger: Ledger, now: datetime, why: str) -> tuple[RequestChange, ...]:
+    """What the end of *instance* means for those on it: a holder loses it, who still waits, waits for another."""
+    if not instance.tenants:
+        return ()
+    changes: list[RequestChange] = []
     for request in ledger.requests({t.request_id for t in instance.tenants}).values():
         mine = frozenset(s.index for s in request.shares if s.instance_id == instance.instance_id)
-        if not mine:
-            continue
-        if request.state is RequestState.FULFILLED:
-            changes.append((request, request.lost(now, instance.instance_id, end.why.value)))
-        elif request.unanswered:
+        if mine and request.state is RequestState.FULFILLED:
+            changes.append((request, request.lost(now, instance.instance_id, why)))
+        elif mine and request.unanswered:
             changes.append((request, request.unplaced(mine)))
-    empty = instance
-    for tenant in instance.tenants:
-        empty = empty.without(tenant.request_id, frozenset({tenant.index}), now)
-    return Commit(requests=tuple(changes), instances=((instance, empty.terminating(end.why.value)),))
+    return tuple(changes)
 
 
 def _confirm(due: Plan, ledger: Ledger, now: datetime, outcome: Outcome) -> None:
-    """(e), and the evidence for it."""
-    for start in range(0, len(due.gone), GONE_IN_ONE):
-        batch = due.gone[start : start + GONE_IN_ONE]
-        change = Commit(instances=tuple((record, record.gone(now, KEEP_GONE)) for record in batch))
-        if _try(change, ledger, outcome):
+    """(e), and the evidence for it. One that vanished with shares on it takes its requests along."""
+    empty = [record for record in due.gone if not record.tenants]
+    batches = [empty[i : i + GONE_IN_ONE] for i in range(0, len(empty), GONE_IN_ONE)]
+    for batch in [*batches, *([record] for record in due.gone if record.tenants)]:
+        evicted = tuple(change for each in batch for change in _evicted(each, ledger, now, "vanished"))
+        buried = tuple((each, each.vacated(now).gone(now, KEEP_GONE)) for each in batch)
+        if _try(Commit(requests=evicted, instances=buried), ledger, outcome):
             outcome.gone += len(batch)
     for record in due.missing:
         _try(Commit(instances=((record, record.missing(now)),)), ledger, outcome)

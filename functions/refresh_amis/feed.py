@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from msgspec import Meta, Struct
+from urllib3.exceptions import HTTPError
 
 from railyard.errors import RailyardError
 from railyard.model.images import FeedRelease
 
 FEED_FILE = "flatcar_production_ami_all.json"
 VERSION_FILE = "version.txt"
-USER_AGENT = "railyard/0.1 (+https://github.com/railyard)"
+USER_AGENT = "railyard/0.1 (EC2 capacity controller)"
 _VERSION = re.compile(r"^FLATCAR_VERSION=(\d+\.\d+\.\d+)\s*$", re.MULTILINE)
 
 
@@ -77,18 +78,21 @@ class Feeds:
     def _text(self, url: str) -> str:
         try:
             return self._get(url).decode("utf-8")
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise FeedTrouble(f"{url}: {type(error).__name__}: {error}", code=Trouble.UNREACHABLE) from error
         except UnicodeDecodeError as error:
             raise FeedTrouble(f"{url}: {error}", code=Trouble.MALFORMED) from error
 
     def _get(self, url: str) -> bytes:
-        """Read *url* whole, within the bounds: requests' own timeout is between bytes, this one is in all."""
+        """Read *url* whole, within the bounds: requests' own timeout is between bytes, this one is in all.
+
+        ``read1`` returns with whatever has come: a feed that drips cannot hold us beyond the bound.
+        """
         until = time.monotonic() + self._timeout
         with self._session.get(url, timeout=self._timeout, allow_redirects=False, stream=True) as answer:
             _judge(answer, url)
             body = b""
-            for chunk in answer.iter_content(65_536):
+            while chunk := answer.raw.read1(65_536, decode_content=True):
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise FeedTrouble(f"{url}: more than {self._max_bytes} bytes", code=Trouble.TOO_LARGE)
@@ -103,7 +107,7 @@ def parse(text: str) -> dict[str, str]:
     """Return region -> image of a feed file; raises FeedTrouble for anything but the exact form."""
     try:
         feed = msgspec.json.decode(text, type=_Feed)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         start = text.lstrip()[:40].replace("\n", " ")
         raise FeedTrouble(f"{error}; it starts with {start!r}", code=Trouble.MALFORMED) from error
     images = {entry.name: entry.hvm for entry in feed.amis}

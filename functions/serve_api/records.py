@@ -9,6 +9,7 @@ from railyard.aws.errors import translated
 from railyard.aws.tables.items import decode
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.releases import Releases
+from railyard.errors import InvalidRequest
 from railyard.model.images import Release
 from railyard.model.instances import Instance
 from railyard.model.pools import Counters, Pool
@@ -46,17 +47,27 @@ class DynamoRecords:
 
     def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
         """Return a page of requests, in no order; refusals of unread messages are not requests."""
-        items, following = self._page(self._settings.requests_table, limit, token)
+        items, following = self._page(self._settings.requests_table, {"request_id"}, limit, token)
         found = [decode(Request, item) for item in items]
         return [request for request in found if not request.unread], following
 
     def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]:
         """Return a page of instances, in no order."""
-        items, following = self._page(self._settings.instances_table, limit, token)
+        items, following = self._page(self._settings.instances_table, {"instance_id", "part"}, limit, token)
         return [decode(Instance, item) for item in items if item["part"]["S"] == "state"], following
 
-    def _page(self, table: str, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Any], Any]:
+    def _page(
+        self, table: str, key: set[str], limit: int, token: Mapping[str, Any] | None
+    ) -> tuple[list[Any], Any]:
+        """Read a page of *table* after the item that *token* names, by exactly the names in *key*."""
+        if token and (set(token) != key or not all(_is_text(value) for value in token.values())):
+            raise InvalidRequest("next_token is not one of ours", path="next_token")
         more = {"ExclusiveStartKey": token} if token else {}
         with translated("Scan"):
             page = self._db.scan(TableName=table, Limit=limit, **more)
         return page["Items"], page.get("LastEvaluatedKey")
+
+
+def _is_text(value: object) -> bool:
+    """Whether *value* is DynamoDB's form of a string."""
+    return isinstance(value, dict) and list(value) == ["S"] and isinstance(value["S"], str)

@@ -144,7 +144,7 @@ def _page(asked: Asked, read: Any, view: Any) -> Answer:
 
 
 def _limit(text: str) -> int:
-    if text and not (text.isdigit() and 1 <= int(text) <= MAX_PAGE):
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_PAGE):
         raise InvalidRequest(f"limit is 1 to {MAX_PAGE}", path="limit")
     return int(text or MAX_PAGE)
 
@@ -153,8 +153,8 @@ def _token(text: str | None) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        return dict(json.loads(base64.urlsafe_b64decode(text)))
-    except (ValueError, TypeError):
+        return dict(read_object(base64.urlsafe_b64decode(text).decode()))
+    except (ValueError, InvalidRequest):
         raise InvalidRequest("next_token is not one of ours", path="next_token") from None
 
 

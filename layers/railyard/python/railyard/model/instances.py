@@ -131,6 +131,10 @@ class Instance:
         staying = tuple(t for t in self.tenants if t not in going)
         return self._next(free=free, tenants=staying, idle_since=self.idle_since if staying else now)
 
+    def vacated(self, now: datetime) -> Instance:
+        """Return it without any share."""
+        return self._next(free=self.capacity, tenants=(), idle_since=now) if self.tenants else self
+
     def draining(self, reason: str) -> Instance:
         """Return it closed for new shares; leases on it live on."""
         return self._next(state=InstanceState.DRAINING, reason=reason)
@@ -141,9 +145,7 @@ class Instance:
 
     def lost(self, now: datetime, reason: str) -> Instance:
         """Return it as dead by itself; its shares are taken off by the same write."""
-        return self._next(
-            state=InstanceState.LOST, reason=reason, tenants=(), free=self.capacity, idle_since=now
-        )
+        return self.vacated(now)._next(state=InstanceState.LOST, reason=reason)
 
     def missing(self, now: datetime) -> Instance:
         """Return it with the first listing noted in which it did not show."""

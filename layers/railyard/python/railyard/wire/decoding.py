@@ -27,7 +27,7 @@ def read_object(text: str) -> dict[str, Any]:
         raise InvalidRequest(f"body has {size} bytes, at most {MAX_BODY_BYTES} are read", code="too_large")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
-        json.dumps(value).encode()
+        json.dumps(value, ensure_ascii=False).encode()  # no half surrogate pairs: no table takes them
     except (ValueError, RecursionError) as wrong:
         raise InvalidRequest(f"body is not JSON: {wrong or 'nested too deeply'}") from None
     if not isinstance(value, dict):

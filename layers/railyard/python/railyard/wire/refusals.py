@@ -35,7 +35,7 @@ def refusal(
     record = Request(
         request_id=f"!{message_id}",
         state=RequestState.REQUESTED,
-        epoch=epoch if isinstance(epoch, int) and 0 <= epoch < 1_000_000 else 0,
+        epoch=epoch if type(epoch) is int and 0 <= epoch < 1_000_000 else 0,  # True is an int, too
         requester=requester,
         reply_to=None if requester == ANYBODY else requester,
         named=name[:128] if isinstance(name, str) else None,
