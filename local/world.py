@@ -90,6 +90,7 @@ class World:
             self._start_stack()
             self._start_functions()
             self._start_wakers()
+            self.drain()  # what the deployment woke is part of it: whoever finds the endpoints finds images
             self._write_endpoints()
         except BaseException:
             self.stop()

@@ -38,7 +38,9 @@ from reap_instances.run import Outcome as ReapOutcome
 from reap_instances.run import run as reap
 from reap_instances.settings import Settings as ReapSettings
 from tests.builders import NOW, ZONES, a_catalogue, a_message, a_pool, counters
+from track_instances.run import Ports as TrackPorts
 from track_instances.run import run as track
+from track_instances.settings import Settings as TrackSettings
 from track_instances.signals import Signal
 
 REGION = "us-east-1"
@@ -139,6 +141,13 @@ class Bench:
             wake_queue_url="",
             catalogue_bucket="",
         )
+        self.track_settings = TrackSettings(
+            requests_table="requests",
+            instances_table="instances",
+            pools_table="pools",
+            wake_queue_url="",
+            signals_queue_url="",
+        )
         self.reap_settings = ReapSettings(
             stack="railyard",
             requests_table="requests",
@@ -193,7 +202,10 @@ class Bench:
     def look(self, *signals: Signal) -> Any:
         """Run track_instances: with *signals*, or a pointer to every machine."""
         chosen = signals or tuple(Signal(instance_id=i) for i in self.instances())
-        return track(chosen, self.ledger, Ec2Instances(self.client, ""), self.wake, self.now)
+        ports = TrackPorts(
+            ledger=self.ledger, machines=Ec2Instances(self.client, ""), waking=self.wake, later=self.signals
+        )
+        return track(chosen, ports, self.track_settings, self.now)
 
     def reap(self) -> ReapOutcome:
         """Run reap_instances once."""

@@ -45,8 +45,8 @@ class FeedTrouble(RailyardError):
 
 
 class _Entry(Struct, frozen=True):
-    name: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
-    hvm: Annotated[str, Meta(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$(?!\n)")]
+    hvm: Annotated[str, Meta(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$(?!\n)")]
 
 
 class _Feed(Struct, frozen=True):

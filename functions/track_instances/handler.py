@@ -15,23 +15,23 @@ from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.errors import InvalidRequest
 from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
-from track_instances.run import run
+from track_instances.run import Ports, run
 from track_instances.settings import Settings
 from track_instances.signals import Signal, read_event, read_report
 
 
 @cache
-def _wired() -> tuple[Settings, Ledger, Ec2Instances, Pointers]:
+def _wired() -> tuple[Settings, Ports]:
     settings = from_environ(Settings, os.environ)
     tables = Tables(
         requests=settings.requests_table, instances=settings.instances_table, pools=settings.pools_table
     )
-    machines = Ec2Instances(client("ec2"), stack="")
-    return (
-        settings,
-        Ledger(client("dynamodb"), tables),
-        machines,
-        Pointers(client("sqs"), settings.wake_queue_url),
+    sqs = client("sqs")
+    return settings, Ports(
+        ledger=Ledger(client("dynamodb"), tables),
+        machines=Ec2Instances(client("ec2"), stack=""),
+        waking=Pointers(sqs, settings.wake_queue_url),
+        later=Pointers(sqs, settings.signals_queue_url),
     )
 
 
@@ -39,15 +39,16 @@ def _wired() -> tuple[Settings, Ledger, Ec2Instances, Pointers]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
     """Follow a batch of signals. It fails or succeeds as one: looking twice is harmless."""
-    settings, ledger, machines, pointers = _wired()
+    settings, ports = _wired()
     signals = [signal for record in event["Records"] for signal in _signals(record, settings)]
-    outcome = run(signals, ledger, machines, pointers, now())
+    outcome = run(signals, ports, settings, now())
     counts = {
         "ready": outcome.ready,
         "warned": outcome.warned,
         "lost": outcome.lost,
         "unchanged": outcome.unchanged,
         "unknown": outcome.unknown,
+        "unseen": outcome.unseen,
     }
     report("tracked", counts)
     return {"batchItemFailures": []}

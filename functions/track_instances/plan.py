@@ -63,21 +63,24 @@ def _lost(instance: Instance, sighting: Sighting, requests: Mapping[str, Request
         if request.state is RequestState.FULFILLED:
             changes.append((request, request.lost(now, instance.instance_id, why)))
         elif request.unanswered:
-            mine = frozenset(
-                share.index for share in request.shares if share.instance_id == instance.instance_id
-            )
-            changes.append((request, request.unplaced(mine)))
+            changes.append((request, request.unplaced(_shares_on(instance, request))))
     return Commit(instances=((instance, instance.lost(now, why)),), requests=tuple(changes))
 
 
 def _warned(instance: Instance, signal: Signal, requests: Mapping[str, Request], now: datetime) -> Commit:
+    """A machine that will be taken: a holder is told, a request still waiting for it waits for another one."""
     assert signal.warned_for is not None  # what makes it a warning
-    changes = [
-        (request, request.warned(now, instance.instance_id, signal.warned_for, signal.why))
-        for request in _tenants(instance, requests)
-        if request.state is RequestState.FULFILLED
-    ]
-    return Commit(instances=((instance, instance.draining(signal.why)),), requests=tuple(changes))
+    draining = instance.draining(signal.why)
+    changes: list[RequestChange] = []
+    for request in _tenants(instance, requests):
+        if request.state is RequestState.FULFILLED:
+            warned = request.warned(now, instance.instance_id, signal.warned_for, signal.why)
+            changes.append((request, warned))
+        elif request.unanswered:
+            mine = _shares_on(instance, request)
+            draining = draining.without(request.request_id, mine, now)
+            changes.append((request, request.unplaced(mine)))
+    return Commit(instances=((instance, draining),), requests=tuple(changes))
 
 
 def _tenants(instance: Instance, requests: Mapping[str, Request]) -> Iterable[Request]:
@@ -86,3 +89,7 @@ def _tenants(instance: Instance, requests: Mapping[str, Request]) -> Iterable[Re
         request = requests.get(request_id)
         if request and any(share.instance_id == instance.instance_id for share in request.shares):
             yield request
+
+
+def _shares_on(instance: Instance, request: Request) -> frozenset[int]:
+    return frozenset(share.index for share in request.shares if share.instance_id == instance.instance_id)

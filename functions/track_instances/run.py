@@ -13,9 +13,12 @@ from railyard.model.ledger import Commit
 from railyard.model.pools import Pool
 from railyard.model.requests import Request
 from track_instances.plan import track
+from track_instances.settings import Settings
 from track_instances.signals import Signal
 
 _TRIES = 5
+LOOK_AGAIN_SECONDS = 5
+"""An event may be faster than the listing that it points to."""
 
 
 class Ledger(Protocol):
@@ -33,10 +36,10 @@ class Machines(Protocol):
     def look(self, ids: Sequence[str]) -> Sequence[Sighting]: ...
 
 
-class Waking(Protocol):
-    """The queue that wakes a pool's waiting requests."""
+class Pointing(Protocol):
+    """A queue for pointers."""
 
-    def send(self, pointers: Iterable[Mapping[str, Any]]) -> None: ...
+    def send(self, pointers: Iterable[Mapping[str, Any]], *, delay_seconds: int = 0) -> None: ...
 
 
 @dataclass(slots=True)
@@ -48,27 +51,46 @@ class Outcome:
     lost: int = 0
     unchanged: int = 0
     unknown: int = 0
+    unseen: int = 0
     woken: set[str] = field(default_factory=set)
 
 
-def run(
-    signals: Sequence[Signal], ledger: Ledger, machines: Machines, waking: Waking, now: datetime
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a run touches: *waking* takes pools that have waiting requests, *later* what to look at again."""
+
+    ledger: Ledger
+    machines: Machines
+    waking: Pointing
+    later: Pointing
+
+
+def run(signals: Sequence[Signal], ports: Ports, settings: Settings, now: datetime) -> Outcome:
     """Follow *signals*. One about a machine that is not in our records is none of our business."""
+    ledger = ports.ledger
     outcome = Outcome()
     wanted = _strongest(signals)
     known = dict(ledger.instances(wanted))
     outcome.unknown = len(wanted) - len(known)
     if not known:
         return outcome
-    seen = {sighting.instance_id: sighting for sighting in machines.look(sorted(known))}
+    seen = {sighting.instance_id: sighting for sighting in ports.machines.look(sorted(known))}
     requests = dict(ledger.requests(t.request_id for i in known.values() for t in i.tenants))
     agents = {name: bool(pool and pool.agent) for name in _pools(known) for pool in (ledger.pool(name),)}
     for instance_id in sorted(known):
         _follow(wanted[instance_id], seen.get(instance_id), known, requests, agents, ledger, now, outcome)
+    unseen = [i for i in known.values() if i.instance_id not in seen and _young(i, now, settings)]
+    if unseen:
+        outcome.unseen = len(unseen)
+        ports.later.send([{"instances": [i.instance_id for i in unseen]}], delay_seconds=LOOK_AGAIN_SECONDS)
     if outcome.woken:
-        waking.send({"pool": pool} for pool in sorted(outcome.woken))
+        ports.waking.send({"pool": pool} for pool in sorted(outcome.woken))
     return outcome
+
+
+def _young(instance: Instance, now: datetime, settings: Settings) -> bool:
+    """Whether EC2 may not show *instance* yet, although it has said something about it."""
+    return instance.state is InstanceState.LAUNCHING and now - instance.launched_at < settings.visibility
 
 
 def _follow(
@@ -95,8 +117,10 @@ def _follow(
             requests.update(ledger.requests(t.request_id for t in known[signal.instance_id].tenants))
             continue
         requests.update({after.request_id: after for _, after in change.requests})
+        known[signal.instance_id] = change.instances[0][1]
         _count(change, outcome)
-        return
+        if not signal.warned_for or known[signal.instance_id].state is not InstanceState.READY:
+            return  # else it has just become ready, and its warning comes next
     raise Conflict(f"instance {signal.instance_id} keeps changing")
 
 

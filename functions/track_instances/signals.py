@@ -27,6 +27,12 @@ class Signal:
     reported: bool = False
 
 
+class Pointer(Struct, frozen=True):
+    """The reaper's word that these machines are worth a look."""
+
+    instances: tuple[str, ...]
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """The part of a node report that is read so far."""
 
@@ -40,7 +46,7 @@ def read_event(message: Message) -> tuple[Signal, ...]:
     """Return what an EventBridge event or a pointer asks to look at; raises InvalidRequest."""
     fields = read_object(message.body)
     if "instances" in fields:
-        return tuple(Signal(instance_id=str(each)) for each in fields["instances"])
+        return tuple(Signal(instance_id=each) for each in check(Pointer, fields).instances)
     detail = fields.get("detail")
     if not isinstance(detail, dict) or not isinstance(detail.get("instance-id"), str):
         raise InvalidRequest("no event about an instance", path="detail.instance-id")

@@ -28,10 +28,12 @@ def add(scope: Construct, on: Foundation) -> lambda_.Function:
             instances_table=tables.instances.table_name,
             pools_table=tables.pools.table_name,
             wake_queue_url=queues.wake.queue_url,
+            signals_queue_url=queues.signals.queue_url,
             node_role_id=on.nodes.role.role_id,
         ),
         timeout_seconds=TRACK_SECONDS,
         memory_mib=256,
+        wakes_itself=True,  # an event may be faster than the listing it points to: it looks again
         may=(
             records(tables.requests),
             records(tables.instances),
@@ -39,6 +41,7 @@ def add(scope: Construct, on: Foundation) -> lambda_.Function:
             describe("DescribeInstances"),
             consume(queues.signals, queues.reports),
             send_to(queues.wake),
+            send_to(queues.signals),
         ),
     )
     for queue in (queues.signals, queues.reports):

@@ -103,7 +103,7 @@ class Yard:
                 return
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(Options(clock="virtual", state=tmp_path_factory.mktemp("world"))) as world:
         world.drain()
@@ -112,7 +112,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def yard(_world: World) -> Iterator[Yard]:
-    """The package's world, with nothing running before and after."""
+    """The module's world, with nothing running before and after."""
     made = Yard(_world)
     made.pass_time(0)
     made.heard.clear()

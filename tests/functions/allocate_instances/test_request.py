@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from allocate_instances.request import Asked, Pointer, parse, read_pointer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from allocate_instances.request import Asked, Pointer, parse, read_pointer
 from railyard.errors import InvalidRequest
 from railyard.model.pools import Requester
 from railyard.model.reasons import Code
@@ -247,17 +247,32 @@ def test_a_pointer_names_a_launch_or_a_pool() -> None:
 
 
 FIELDS = [*allocate_body(), "count", "minimum_count", "sharing", "lease_seconds", "timeout_seconds"]
+NEEDS = ["vcpus", "memory_mib", "disk_gib", "gpus", "architecture", "gpu_name", "zones", "unknown", "\ud800"]
 FIELDS += ["deadline", "labels", "parameters", "epoch", "unknown"]
-TEXT = st.text(max_size=20) | st.text(st.characters(categories=["Cs", "Cc"]), min_size=1, max_size=3)
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.datetimes().map(str)
-ANYTHING = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
-)
+NASTY = [
+    None,
+    True,
+    0,
+    -1,
+    1,
+    2**63,
+    1e400,
+    0.5,
+    "",
+    "a",
+    "a\n",
+    "\ud800",
+    "\x00",
+    "9999-12-31T23:59:59-23:59",
+]
+NASTY += ["0001-01-01T00:00:00+14:00", [], {}, [[]], [None], {"": ""}, {"vcpus": 2, "memory_mib": 4096}]
+ANYTHING = st.sampled_from(NASTY) | st.integers() | st.text(max_size=8)
 BODIES = (
-    st.dictionaries(st.sampled_from(FIELDS), ANYTHING).map(lambda wrong: json.dumps(allocate_body() | wrong))
-    | st.dictionaries(TEXT, ANYTHING).map(lambda wrong: json.dumps(needing(**wrong)))
-    | ANYTHING.map(json.dumps)
-    | st.text()
+    st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=4).map(
+        lambda f: json.dumps(allocate_body() | f)
+    )
+    | st.dictionaries(st.sampled_from(NEEDS), ANYTHING, max_size=4).map(lambda f: json.dumps(needing(**f)))
+    | st.text(max_size=40)
 )
 
 

@@ -66,7 +66,7 @@ class DiskDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     iops: Annotated[int, Meta(ge=100, le=256_000)] | None = None
     throughput: Annotated[int, Meta(ge=125, le=2_000)] | None = None
     filesystem: Literal["xfs", "ext4"] = "xfs"
-    mount: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]{1,200}$")] = "/mnt/data"
+    mount: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]{1,200}$(?!\n)")] = "/mnt/data"
 
 
 class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +80,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What runs on the machine."""
 
     agent: bool = False
-    parameters: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")], Parameter] = {}
+    parameters: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")], Parameter] = {}
 
 
 class PoolDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,8 +94,8 @@ class PoolDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         "requester",
     )
     types: Types = Types()
-    subnets: tuple[Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = ()
-    security_groups: tuple[Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$")], ...] = ()
+    subnets: tuple[Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$(?!\n)")], ...] = ()
+    security_groups: tuple[Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$(?!\n)")], ...] = ()
     instance_profile: str | None = None
     key_name: Annotated[str, Meta(max_length=255)] | None = None
     ssh_keys: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class RequesterDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     principals: Annotated[tuple[str, ...], Meta(min_length=1)]
     reply_queue_arn: Annotated[
-        str, Meta(pattern=r"^$|^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,85}$")
+        str, Meta(pattern=r"^(?!\n)$|^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,85}$(?!\n)")
     ] = ""
     pools: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
 

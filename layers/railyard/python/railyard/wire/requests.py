@@ -1,4 +1,7 @@
-"""Bodies of the request queue and the lease queue, as the contract writes them."""
+"""Bodies of the request queue and the lease queue, as the contract writes them.
+
+A pattern ends in ``$(?!\\n)``: alone, ``$`` lets a last line break through.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$(?!\n)")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)")]
 Seconds = Annotated[int, Meta(ge=60, le=86_400)]
 Labels = Annotated[
     dict[Annotated[str, Meta(max_length=128)], Annotated[str, Meta(max_length=256)]], Meta(max_length=20)
