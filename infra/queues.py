@@ -24,6 +24,9 @@ SIGNALS: Final = {
 }
 """Detail types on the account's default bus. Source: EC2 user guide, EventBridge (January 2026)."""
 
+STATES: Final = {"state": ["running", "stopping", "stopped", "shutting-down", "terminated"]}
+"""States that change something; ``pending`` is what a launch has said already."""
+
 
 class Queues(Construct):
     """All queues of a stage, and the EC2 events that reach ``signals``."""
@@ -44,6 +47,10 @@ class Queues(Construct):
                 self,
                 name,
                 rule_name=f"{stage}-{name}",
-                event_pattern=events.EventPattern(source=["aws.ec2"], detail_type=[detail_type]),
+                event_pattern=events.EventPattern(
+                    source=["aws.ec2"],
+                    detail_type=[detail_type],
+                    detail=STATES if name == "StateChanged" else None,
+                ),
                 targets=[targets.SqsQueue(self.signals)],
             )

@@ -213,11 +213,10 @@ def _work(day: Day) -> None:
 
 def _interruption(day: Day) -> None:
     """EC2 takes a spot machine back: its holder is warned, and told when it is gone."""
-    answers = day.events("fulfilled")
-    spot = next(
-        r for r, a in answers.items() if r.startswith("small") and a["allocations"][0]["market"] == "spot"
-    )
-    instance_id = answers[spot]["allocations"][0]["instance_id"]
+    spot = "small-0"
+    (share,) = day.events("fulfilled")[spot]["allocations"]
+    _expect(share["market"] == "spot", f"{spot} is not on a spot machine")
+    instance_id = share["instance_id"]
     day.teller.say(f"EC2 wants its spot machine {instance_id} of {spot} back in two minutes")
     day.world.ec2.interrupt(instance_id)
     with day.teller.busy("living through the interruption"):

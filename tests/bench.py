@@ -19,8 +19,9 @@ from moto import mock_aws
 
 from allocate_instances.handler import Ec2Launches
 from allocate_instances.request import Pointer
-from allocate_instances.run import Batch, Outcome, Ports
+from allocate_instances.run import Batch, Outcome
 from allocate_instances.run import run as allocate
+from allocate_instances.serving import Ports
 from allocate_instances.settings import Settings as AllocateSettings
 from keep_leases.run import run as keep
 from local.ec2.errors import Ec2Error

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from allocate_instances.request import read_pointer
-from allocate_instances.run import Batch, Outcome, Ports, run
+from allocate_instances.run import Batch, Outcome, run
+from allocate_instances.serving import Ports
 from allocate_instances.settings import Settings
 from allocate_instances.supplies import Supplies
 from railyard.aws.catalogues import CatalogueObject

@@ -90,6 +90,10 @@ class Launching:
             return self._refused_whole(launch, requests, refusal)
         return self._finish(launch, requests, answer.machines, answer.refused)
 
+    def postpone(self, launch: Launch) -> None:
+        """Leave *launch* for the next invocation: too little time is left for its call, which was never made."""
+        self._later(launch, Throttled("no time left"))
+
     def resume(self, launch_id: str) -> list[Request]:
         """Go on with a launch that somebody left in INTENT; return the requests that want another launch."""
         launch = self._records.launches([launch_id]).get(launch_id)

@@ -99,13 +99,9 @@ def plan(facts: Facts, settings: Settings) -> Plan:
 
 def _due(facts: Facts, settings: Settings) -> Iterable[End]:
     for record in facts.records.values():
-        pool = facts.pools.get(record.pool)
-        why = _reason(record, pool, facts.now, settings)
-        if (
-            why
-            and record.instance_id in facts.listed
-            and ownership.HOLD not in facts.listed[record.instance_id].tags
-        ):
+        shown = facts.listed.get(record.instance_id)
+        why = _reason(record, facts.pools.get(record.pool), facts.now, settings)
+        if why and shown is not None and shown.alive and ownership.HOLD not in shown.tags:
             yield End(instance=record, why=why)
 
 

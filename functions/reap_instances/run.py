@@ -82,12 +82,8 @@ def run(
 ) -> Outcome:
     """Reap once, at *now*."""
     outcome = Outcome()
-    pools = ledger.pools().pools
-    records, launches = ledger.alive(), ledger.open_launches()
-    listed: Sequence[Sighting] = ()
-    if records or launches:
-        listed = machines.owned()
-        records, launches = ledger.alive(), ledger.open_launches()
+    listed = machines.owned()
+    records, launches, pools = ledger.alive(), ledger.open_launches(), ledger.pools().pools
     for pool in sorted(pools):
         for request in ledger.lapsed(pool, now - settings.clock_tolerance):
             outcome.expired += _end_request(request, ledger, now, outcome)

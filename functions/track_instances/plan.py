@@ -19,13 +19,11 @@ def track(
     sighting: Sighting | None,
     signal: Signal,
     requests: Mapping[str, Request],
-    *,
-    agent: bool,
     now: datetime,
 ) -> Commit | None:
     """Return what to write about *instance* as EC2 shows it; ``None`` when nothing has changed.
 
-    Not shown is no news: silence is not death. *agent* says that its pool waits for the machine's own report.
+    Not shown is no news: silence is not death.
     """
     if sighting is None or instance.state not in RUNS:
         return None
@@ -34,7 +32,7 @@ def track(
     if (
         instance.state is InstanceState.LAUNCHING
         and sighting.state == "running"
-        and (signal.reported or not agent)
+        and (signal.reported or not instance.agent)
     ):
         return _ready(instance, sighting, requests, now)
     if signal.warned_for and instance.state is not InstanceState.DRAINING:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from railyard.errors import Conflict
 from railyard.model.instances import Instance, InstanceState, Sighting
 from railyard.model.ledger import Commit
-from railyard.model.pools import Pool
 from railyard.model.requests import Request
 from track_instances.plan import track
 from track_instances.settings import Settings
@@ -26,7 +25,6 @@ class Ledger(Protocol):
 
     def instances(self, ids: Iterable[str]) -> Mapping[str, Instance]: ...
     def requests(self, ids: Iterable[str]) -> Mapping[str, Request]: ...
-    def pool(self, name: str) -> Pool | None: ...
     def commit(self, change: Commit) -> None: ...
 
 
@@ -76,9 +74,8 @@ def run(signals: Sequence[Signal], ports: Ports, settings: Settings, now: dateti
         return outcome
     seen = {sighting.instance_id: sighting for sighting in ports.machines.look(sorted(known))}
     requests = dict(ledger.requests(t.request_id for i in known.values() for t in i.tenants))
-    agents = {name: bool(pool and pool.agent) for name in _pools(known) for pool in (ledger.pool(name),)}
     for instance_id in sorted(known):
-        _follow(wanted[instance_id], seen.get(instance_id), known, requests, agents, ledger, now, outcome)
+        _follow(wanted[instance_id], seen.get(instance_id), known, requests, ledger, now, outcome)
     unseen = [i for i in known.values() if i.instance_id not in seen and _young(i, now, settings)]
     if unseen:
         outcome.unseen = len(unseen)
@@ -98,7 +95,6 @@ def _follow(
     sighting: Sighting | None,
     known: dict[str, Instance],
     requests: dict[str, Request],
-    agents: Mapping[str, bool],
     ledger: Ledger,
     now: datetime,
     outcome: Outcome,
@@ -106,7 +102,7 @@ def _follow(
     """Decide and commit for one machine; a lost race reads again and decides anew."""
     for _ in range(_TRIES):
         instance = known[signal.instance_id]
-        change = track(instance, sighting, signal, requests, agent=agents[instance.pool], now=now)
+        change = track(instance, sighting, signal, requests, now)
         if change is None:
             outcome.unchanged += 1
             return
@@ -144,7 +140,3 @@ def _strongest(signals: Iterable[Signal]) -> dict[str, Signal]:
         if held is None or signal.warned_for or signal.reported:
             found[signal.instance_id] = signal
     return found
-
-
-def _pools(known: Mapping[str, Instance]) -> set[str]:
-    return {instance.pool for instance in known.values()}

@@ -94,6 +94,7 @@ def _record(launch: Launch, machine: Machine, tenant: Tenant | None, now: dateti
         market=machine.market,
         image_id=launch.plan.images[offering.architecture],
         template=launch.plan.template,
+        agent=launch.plan.agent,
         usd_micros_per_hour=offering.usd_micros_per_hour,
         capacity=offering.capacity,
         free=offering.capacity.minus(tenant.room) if tenant else offering.capacity,

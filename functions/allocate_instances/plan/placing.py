@@ -227,6 +227,7 @@ def _draft(
             disk_throughput=pool.disk.throughput,
             tags=_birth_tags(facts.stack, token, pool, sample, ends_at),
             ends_at=ends_at,
+            agent=pool.agent,
         ),
         slots=slots,
         deadline=max(request.deadline or facts.now for _, request in requests),

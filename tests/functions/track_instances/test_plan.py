@@ -42,7 +42,7 @@ def followed(
     agent: bool = False,
 ) -> Commit | None:
     shown = sighting or a_sighting(MACHINE)
-    return track(instance, shown, signal, {r.request_id: r for r in requests}, agent=agent, now=NOW)
+    return track(replace(instance, agent=agent), shown, signal, {r.request_id: r for r in requests}, NOW)
 
 
 def ended(commit: Commit | None) -> tuple[Instance, dict[str, Request]]:
@@ -141,7 +141,7 @@ def test_a_request_that_waits_for_a_machine_that_will_be_taken_waits_for_another
 
 
 def test_what_ec2_does_not_show_is_no_news() -> None:
-    assert track(an_instance(MACHINE), None, POINTER, {}, agent=False, now=NOW) is None
+    assert track(an_instance(MACHINE), None, POINTER, {}, NOW) is None
 
 
 @pytest.mark.parametrize("state", sorted(set(InstanceState) - RUNS))
@@ -161,18 +161,18 @@ def test_a_machine_that_others_have_taken_charge_of_is_left_to_them(state: Insta
 def test_a_signal_that_comes_again_changes_nothing_more(
     signals: list[Signal], shown: str, state: InstanceState, *, agent: bool
 ) -> None:
-    instance = booting("ci-1", state=state)
+    instance = booting("ci-1", state=state, agent=agent)
     requests = {"ci-1": awaiting()}
     sighting = a_sighting(MACHINE, state=shown)
     for signal in [*signals, *signals]:
         before = instance, dict(requests)
-        change = track(instance, sighting, signal, requests, agent=agent, now=NOW)
+        change = track(instance, sighting, signal, requests, NOW)
         if change:
             instance = change.instances[0][1]
             requests |= {request.request_id: request for _, request in change.requests}
             assert (instance, requests) != before
     settled = instance, dict(requests)
     for signal in signals:
-        assert track(*settled[:1], sighting, signal, requests, agent=agent, now=NOW) is None
+        assert track(*settled[:1], sighting, signal, requests, NOW) is None
     said = requests["ci-1"]
     assert said.epoch <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,15 @@ from railyard.model.requests import RequestState
 from tests.bench import Pointers
 from tests.builders import NOW, a_pool, a_request, a_sighting, a_tenant, an_instance, fulfilled, reserved
 from tests.functions.records import MemoryLedger
-from track_instances.run import Outcome, run
+from track_instances.run import LOOK_AGAIN_SECONDS, Outcome, Ports, run
+from track_instances.settings import Settings
 from track_instances.signals import Signal
 
 MACHINE = "i-0000000000000001"
 POINTER = Signal(instance_id=MACHINE)
+SETTINGS = Settings(
+    requests_table="", instances_table="", pools_table="", wake_queue_url="", signals_queue_url=""
+)
 WARNING = Signal(instance_id=MACHINE, warned_for=NOW + timedelta(minutes=2), why="spot interruption")
 
 
@@ -44,7 +49,18 @@ def follow(
     ledger: MemoryLedger, *signals: Signal, shown: Any = "running", wake: Pointers | None = None
 ) -> Outcome:
     machines = Machines(*([a_sighting(MACHINE, state=shown)] if shown else []))
-    return run(signals, ledger, machines, wake or Pointers(), NOW)
+    return carry_on(signals, ledger, machines, wake)
+
+
+def carry_on(
+    signals: Sequence[Signal],
+    ledger: MemoryLedger,
+    machines: Machines,
+    wake: Pointers | None = None,
+    later: Pointers | None = None,
+) -> Outcome:
+    ports = Ports(ledger=ledger, machines=machines, waking=wake or Pointers(), later=later or Pointers())
+    return run(signals, ports, SETTINGS, NOW)
 
 
 def test_a_machine_that_became_ready_fulfils_its_request_in_one_write_and_wakes_its_pool() -> None:
@@ -56,14 +72,14 @@ def test_a_machine_that_became_ready_fulfils_its_request_in_one_write_and_wakes_
 
 def test_a_foreign_instance_is_none_of_our_business_and_ec2_is_not_even_asked() -> None:
     ledger, machines = MemoryLedger(), Machines(a_sighting("i-foreign"))
-    outcome = run([Signal(instance_id="i-foreign")], ledger, machines, Pointers(), NOW)
+    outcome = carry_on([Signal(instance_id="i-foreign")], ledger, machines)
     assert (outcome.unknown, ledger.commits, machines.looks) == (1, [], [])
 
 
 def test_many_signals_about_one_machine_are_one_look_and_one_write() -> None:
     ledger = launching()
     machines = Machines(a_sighting(MACHINE))
-    run([POINTER, POINTER, POINTER], ledger, machines, Pointers(), NOW)
+    carry_on([POINTER, POINTER, POINTER], ledger, machines)
     assert (machines.looks, len(ledger.commits)) == ([[MACHINE]], 1)
 
 
@@ -128,6 +144,20 @@ def test_two_machines_of_one_request_that_come_together_fulfil_it_once() -> None
         request,
     )
     machines = Machines(a_sighting(MACHINE), a_sighting(other))
-    run([POINTER, Signal(instance_id=other)], ledger, machines, Pointers(), NOW)
+    carry_on([POINTER, Signal(instance_id=other)], ledger, machines)
     done = ledger.request("ci-1")
     assert (done.state, done.epoch, len(done.shares)) == (RequestState.FULFILLED, 1, 2)
+
+
+def test_a_young_machine_that_ec2_does_not_show_yet_is_looked_at_again_soon() -> None:
+    ledger, later = launching(), Pointers()
+    ledger.put(replace(ledger.instance(MACHINE), launched_at=NOW - timedelta(seconds=299)))
+    outcome = carry_on([POINTER], ledger, Machines(), later=later)
+    assert (outcome.unseen, later.sent) == (1, [({"instances": [MACHINE]}, LOOK_AGAIN_SECONDS)])
+
+
+def test_a_machine_that_ought_to_be_shown_is_left_to_the_reaper() -> None:
+    ledger, later = launching(), Pointers()
+    ledger.put(replace(ledger.instance(MACHINE), launched_at=NOW - timedelta(seconds=300)))
+    assert carry_on([POINTER], ledger, Machines(), later=later).unseen == 0
+    assert later.sent == []

@@ -89,6 +89,8 @@ class Instance:
     market: str
     image_id: str
     template: str
+    agent: bool = False
+    """Whether it is ready only when it has reported."""
     usd_micros_per_hour: int
     capacity: Room
     free: Room

@@ -74,6 +74,8 @@ class LaunchPlan:
     disk_throughput: int | None = None
     tags: Mapping[str, str]
     ends_at: datetime
+    agent: bool = False
+    """Whether a machine is ready only when it has reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""Bodies of the request queue and the lease queue, as the contract writes them.
+r"""Bodies of the request queue and the lease queue, as the contract writes them.
 
-A pattern ends in ``$(?!\\n)``: alone, ``$`` lets a last line break through.
+A pattern ends in ``$(?!\n)``: alone, ``$`` lets a last line break through.
 """
 
 from __future__ import annotations
