@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup check test synth demo up lock clean
+.PHONY: help setup check test synth demo up schemas lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,10 +39,13 @@ demo: setup  ## a day of Railyard on this machine, told in a minute
 up: setup  ## the embedded AWS, until Ctrl-C
 	$(BIN)/python -m local up
 
+schemas: setup  ## renew docs/schemas from the code
+	$(BIN)/python docs/schemas/generate.py
+
 lock: setup  ## renew the lock files (hashes, no addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header requirements/uv.in -o requirements/uv.txt
 	for layer in vendor feed; do $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.13 --python-platform aarch64-manylinux2014 layers/$$layer/requirements.in -o layers/$$layer/requirements.txt; done
 
 clean:  ## remove everything that a target made
-	rm -rf .venv .local .build cdk.out .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .local .build cdk.out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

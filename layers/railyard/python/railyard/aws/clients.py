@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+logging.getLogger("botocore").setLevel(logging.WARNING)  # Lambda would log where each credential was found
 
 ORDINARY = Config(
     connect_timeout=3,
