@@ -113,10 +113,16 @@ def _status(records: Records, now: datetime) -> Answer:
 def _pools(call: Call, records: Records) -> Answer:
     pools, counters = records.pools()
     if call.route is Route.POOL:
-        pool = pools.get(call.name)
-        return _one(pool, lambda found: _plain(found) | _left(found, counters.get(found.name)), call)
-    items = [_plain(pool) | _left(pool, counters.get(name)) for name, pool in sorted(pools.items())]
+        return _one(pools.get(call.name), lambda pool: _pool_view(pool, counters.get(pool.name)), call)
+    items = [_pool_view(pool, counters.get(name)) for name, pool in sorted(pools.items())]
     return Answer(status=200, body={"items": items, "next_token": None})
+
+
+def _pool_view(pool: Pool, counters: Counters | None) -> dict[str, Any]:
+    """A pool as it was written, with the subnets that were found for it, and what is in use."""
+    found = {"subnets": sorted(pool.subnets.values()), "security_groups": list(pool.security_groups)}
+    about = {"name": pool.name, "generation": pool.generation, "managed": pool.managed}
+    return pool.document | found | about | {"in_use": _left(pool, counters)}
 
 
 def _left(pool: Pool, counters: Counters | None) -> dict[str, Any]:

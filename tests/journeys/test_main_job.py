@@ -132,7 +132,7 @@ def test_the_api_shows_what_happens_and_takes_requests(yard: Yard) -> None:
     status, shown = yard.api("GET", f"/allocations/{request_id}")
     assert (status, shown["state"], shown["answer"]["event"]) == (200, "FULFILLED", "fulfilled")
     status, pools = yard.api("GET", "/pools")
-    assert (status, pools["items"][0]["name"], pools["items"][0]["instances"]) == (200, "default", 1)
+    assert (status, pools["items"][0]["name"], pools["items"][0]["in_use"]["instances"]) == (200, "default", 1)
     status, accepted = yard.api(
         "POST", "/allocations", {"version": 1, "action": "allocate", "request_id": "by-api"}
     )

@@ -43,8 +43,8 @@ def test_every_request_ends_in_one_verdict_and_nothing_is_left_behind(yard: Yard
         verdicts = {json.dumps(a) for a in yard.answers(request_id) if a["event"] in VERDICTS}
         assert len(verdicts) == 1, (request_id, yard.events(request_id))
     assert yard.alive() == set()
-    pool = yard.api("GET", "/pools/default")[1]
-    assert (pool["instances"], pool["pending_instances"], pool["usd_per_hour"]) == (0, 0, 0)
+    in_use = yard.api("GET", "/pools/default")[1]["in_use"]
+    assert in_use == {"instances": 0, "pending_instances": 0, "usd_per_hour": 0}
     dead = {name: depth for name, depth in yard.world.status()["queues"].items() if name.endswith("-dead")}
     assert not any(any(depth.values()) for depth in dead.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 DEFINITION = "definition"
 COUNTERS = "counters"
@@ -64,6 +65,8 @@ class Pool:
     """Parameter name -> (pattern, required)."""
     tags: dict[str, str] = field(default_factory=dict)
     managed: str = "deployment"
+    document: dict[str, Any] = field(default_factory=dict)
+    """The pool as its operator wrote it, defaults applied: what the API reads back."""
 
     def usable_memory_mib(self, memory_mib: int) -> int:
         """Return what is left of a machine's memory after the system's reserve."""

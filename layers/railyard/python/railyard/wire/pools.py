@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from railyard.errors import InvalidRequest
@@ -219,6 +220,7 @@ def resolve_pool(
         agent=document.node.agent,
         parameters={key: (rule.pattern, rule.required) for key, rule in document.node.parameters.items()},
         tags=document.tags,
+        document=msgspec.to_builtins(document),
     )
 
 
