@@ -1,8 +1,8 @@
 """Simulated machines: they report as the node agent does, and can be interrupted or die.
 
 A report is sent with the credentials of the machine itself, so that its ``SenderId`` is the node role and
-the instance id. With ``auto``, a machine tagged ``railyard:agent=true`` reports once when EC2 says that it
-runs; every other report is asked for through ``/_local/nodes``.
+the instance id. With ``auto``, a machine of a pool that has the agent reports once when EC2 says that it runs;
+every other report is asked for through ``/_local/nodes``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from local.identity import Principals
-
-AGENT_TAG = "railyard:agent"
 
 
 class Nodes:
@@ -61,11 +59,12 @@ class Nodes:
         self._send(json.dumps(report), self._principals.role(role_id, role_name, instance_id))
         return report
 
-    def boot(self, tags: Callable[[str], Mapping[str, str]], event: dict[str, Any]) -> None:
+    def boot(self, has_agent: Callable[[str], bool], event: dict[str, Any]) -> None:
         """Report for a machine that now runs and has the agent, on a thread of its own as machines do."""
         detail = event["detail"]
-        if detail.get("state") == "running" and tags(detail["instance-id"]).get(AGENT_TAG) == "true":
-            threading.Thread(target=self.report, args=(detail["instance-id"],), daemon=True).start()
+        if detail.get("state") == "running":
+            machine = detail["instance-id"]
+            threading.Thread(target=lambda: has_agent(machine) and self.report(machine), daemon=True).start()
 
     def fill_disk(self, instance_id: str, percent: float, *, total_bytes: int = 50 * 2**30) -> dict[str, Any]:
         """Report the data filesystem as *percent* full."""

@@ -153,7 +153,7 @@ class World:
             now=self.clock.now,
         )
         if self.options.nodes == "auto":
-            self.ec2.listeners.append(partial(self.nodes.boot, self.ec2.tags))
+            self.ec2.listeners.append(partial(self.nodes.boot, self._has_agent))
 
     def _start_wakers(self) -> None:
         self.schedules = wiring.schedules(self.stack, self.functions, self.clock.now())
@@ -181,6 +181,15 @@ class World:
             state=self.options.state, runtime=self._runtime, clock=self.clock.path, endpoint=self.aws_url
         )
         return Worker(spec, key, around)
+
+    def _has_agent(self, instance_id: str) -> bool:
+        """Whether the pool of a machine has the agent: what its image would have been told at boot."""
+        pool, table = self.ec2.tags(instance_id).get("railyard:pool"), self.outputs.get("PoolsTable")
+        if not pool or not table:
+            return False
+        key = {"pool": {"S": pool}, "part": {"S": "definition"}}
+        item = self.client("dynamodb").get_item(TableName=table, Key=key).get("Item", {})
+        return bool(item.get("agent", {}).get("BOOL"))
 
     def _node_role(self) -> tuple[str, str]:
         for logical_id, _ in self.stack.raw("AWS::IAM::InstanceProfile"):
