@@ -58,117 +58,102 @@ def run(
     now: datetime,
 ) -> Outcome:
     """Carry out *messages* in their order; then wake the pools that have room again."""
-    outcome = Outcome()
     parsed = [(message, parse(message.body)) for message in messages]
-    known = dict(ledger.requests(each.request_id for _, each in parsed if not isinstance(each, Unreadable)))
+    known = ledger.requests(each.request_id for _, each in parsed if not isinstance(each, Unreadable))
+    keeping = _Keeping(ledger, dict(known), now)
     for message, each in parsed:
         requester = requester_of(message.sender, requesters)
         try:
             if isinstance(each, Unreadable):
-                reason = Reason(code=Code(each.error.code), message=str(each.error), path=each.error.path)
-                _refuse(message, each.fields, requester, reason, each.event, ledger, now, outcome)
+                keeping.refuse_unread(message, each, requester)
             else:
-                _carry_out(message, each, requester, known, ledger, now, outcome)
+                keeping.carry_out(message, each, requester)
         except RailyardError:
-            outcome.failed.append(message.message_id)
-    if outcome.woken:
-        waking.send({"pool": pool} for pool in sorted(outcome.woken))
-    return outcome
+            keeping.outcome.failed.append(message.message_id)
+    if keeping.outcome.woken:
+        waking.send({"pool": pool} for pool in sorted(keeping.outcome.woken))
+    return keeping.outcome
 
 
-def _carry_out(
-    message: Message,
-    command: Command,
-    requester: str,
-    known: dict[str, Request],
-    ledger: Ledger,
-    now: datetime,
-    outcome: Outcome,
-) -> None:
-    """Decide and commit; a lost race reads again and decides anew."""
-    for _ in range(_TRIES):
-        before = known.get(command.request_id)
-        after = _decide(before, command, requester, message, now)
-        if after is None:
-            outcome.repeated += 1
+class _Keeping:
+    """One run: the records as last seen, and what has been done."""
+
+    def __init__(self, ledger: Ledger, known: dict[str, Request], now: datetime) -> None:
+        self._ledger = ledger
+        self._known = known
+        self._now = now
+        self.outcome = Outcome()
+
+    def carry_out(self, message: Message, command: Command, requester: str) -> None:
+        """Decide and commit; a lost race reads again and decides anew."""
+        for _ in range(_TRIES):
+            before = self._known.get(command.request_id)
+            after = self._decide(before, command, requester, message)
+            if after is None:
+                self.outcome.repeated += 1
+                return
+            if isinstance(after, Reason):
+                fields = {"request_id": command.request_id, "epoch": getattr(command, "epoch", 0)}
+                event = "renew_refused" if isinstance(command, Renew) else "release_refused"
+                self._refuse(message, fields | {"action": command.action}, requester, after, event)
+                return
+            try:
+                self._commit(before, after)
+            except Conflict:
+                self._known.update(self._ledger.requests([command.request_id]))
+                continue
+            self._known[command.request_id] = after
+            self._count(command, before)
             return
-        if isinstance(after, Reason):
-            fields = {"request_id": command.request_id, "epoch": getattr(command, "epoch", 0)}
-            event = "renew_refused" if isinstance(command, Renew) else "release_refused"
-            _refuse(message, fields, requester, after, event, ledger, now, outcome, action=command.action)
-            return
+        raise Conflict(f"request {command.request_id} keeps changing")
+
+    def refuse_unread(self, message: Message, unread: Unreadable, requester: str) -> None:
+        """Answer a message that is no command."""
+        error = unread.error
+        reason = Reason(code=Code(error.code), message=str(error), path=error.path)
+        self._refuse(message, unread.fields, requester, reason, unread.event)
+
+    def _decide(
+        self, before: Request | None, command: Command, requester: str, message: Message
+    ) -> Request | Reason | None:
+        if isinstance(command, Cancel):
+            return cancel(before, requester, command, self._now)
+        if isinstance(command, Release) and repeated(before, requester, command):
+            return None
+        why_not = objection(before, requester, command)
+        if why_not or before is None:
+            return why_not
+        if isinstance(command, Renew):
+            return renew(before, command, message.sent_at, self._now)
+        return release(before, command, self._now)
+
+    def _commit(self, before: Request | None, after: Request) -> None:
+        """Commit the request with the room that it gives back; what is too much for one write follows."""
+        machines = self._ledger.instances(machines_of(before, after)).values() if before else ()
+        for change in ending(before, after, machines, self._now):
+            self._ledger.commit(change)
+
+    def _refuse(
+        self, message: Message, fields: Mapping[str, Any], requester: str, reason: Reason, event: str
+    ) -> None:
+        action = str(fields.get("action") or "renew")
+        record = refusal(
+            message.message_id, message.body, fields, requester, reason, self._now, event=event, action=action
+        )
         try:
-            _commit(before, after, ledger, now)
+            self._ledger.commit(Commit(requests=((None, record),)))
         except Conflict:
-            known.update(ledger.requests([command.request_id]))
-            continue
-        known[command.request_id] = after
-        _count(command, before, outcome)
-        return
-    raise Conflict(f"request {command.request_id} keeps changing")
+            self.outcome.repeated += 1  # an earlier delivery of the same message said so already
+        else:
+            self.outcome.refused += 1
 
-
-def _decide(
-    before: Request | None, command: Command, requester: str, message: Message, now: datetime
-) -> Request | Reason | None:
-    if isinstance(command, Cancel):
-        return cancel(before, requester, command, now)
-    if isinstance(command, Release) and repeated(before, requester, command):
-        return None
-    why_not = objection(before, requester, command)
-    if why_not or before is None:
-        return why_not
-    return (
-        renew(before, command, message.sent_at, now)
-        if isinstance(command, Renew)
-        else release(before, command, now)
-    )
-
-
-def _commit(before: Request | None, after: Request, ledger: Ledger, now: datetime) -> None:
-    """Commit the request with the room that it gives back; what is too much for one write follows."""
-    machines = ledger.instances(machines_of(before, after)).values() if before else ()
-    for change in ending(before, after, machines, now):
-        ledger.commit(change)
-
-
-def _refuse(
-    message: Message,
-    fields: Mapping[str, Any],
-    requester: str,
-    reason: Reason,
-    event: str,
-    ledger: Ledger,
-    now: datetime,
-    outcome: Outcome,
-    *,
-    action: str | None = None,
-) -> None:
-    record = refusal(
-        message.message_id,
-        message.body,
-        fields,
-        requester,
-        reason,
-        now,
-        event=event,
-        action=action or str(fields.get("action") or "renew"),
-    )
-    try:
-        ledger.commit(Commit(requests=((None, record),)))
-    except Conflict:
-        outcome.repeated += 1  # an earlier delivery of the same message said so already
-    else:
-        outcome.refused += 1
-
-
-def _count(command: Command, before: Request | None, outcome: Outcome) -> None:
-    if isinstance(command, Renew):
-        outcome.renewed += 1
-        return
-    if isinstance(command, Release):
-        outcome.released += 1
-    else:
-        outcome.cancelled += 1
-    if before is not None and before.pool:
-        outcome.woken.add(before.pool)
+    def _count(self, command: Command, before: Request | None) -> None:
+        if isinstance(command, Renew):
+            self.outcome.renewed += 1
+            return
+        if isinstance(command, Release):
+            self.outcome.released += 1
+        else:
+            self.outcome.cancelled += 1
+        if before is not None and before.pool:
+            self.outcome.woken.add(before.pool)

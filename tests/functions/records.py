@@ -72,12 +72,12 @@ class MemoryLedger:
     def commit(self, change: Commit) -> None:
         while self.races:
             self.races.pop(0)()
-        both = (*change.requests, *change.launches, *change.instances)
+        both: tuple[tuple[Any, Any], ...] = (*change.requests, *change.launches, *change.instances)
         keys = [_key(after) for _, after in both]
         if len(set(keys)) != len(keys) or change.size > MAX_ITEMS:
             raise ValueError(f"DynamoDB takes each item once, and {MAX_ITEMS} in all: {keys}")
         for (before, after), key in zip(both, keys, strict=True):
-            there = self.stored.get(key)
+            there: Any = self.stored.get(key)
             if (there is None) is not (before is None) or (before and there.sequence != before.sequence):
                 raise Conflict(f"{key} is not as it was read")
             if before and after.sequence <= before.sequence:

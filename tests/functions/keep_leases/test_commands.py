@@ -72,7 +72,7 @@ def test_a_refusal_is_an_event_of_the_command_that_it_wanted_to_be() -> None:
     assert complaint("{}")[2] == "release_refused"
 
 
-ANYTHING = st.sampled_from([None, True, 0, 1, -1, 1e400, "", "renew", "\ud800", [], [0], {}]) | st.text(
+ANYTHING: Any = st.sampled_from([None, True, 0, 1, -1, 1e400, "", "renew", "\ud800", [], [0], {}]) | st.text(
     max_size=5
 )
 

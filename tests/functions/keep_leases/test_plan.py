@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,13 +89,13 @@ def test_a_renewal_never_shortens() -> None:
     assert lease(renew(known, asking(60), NOW, NOW)) == NOW + timedelta(hours=5)
 
 
-def ending(at: datetime, **changes: object) -> Request:
+def ending(at: datetime, **changes: Any) -> Request:
     """A fulfilled request whose machine ends at *at*."""
     share = fulfilled().shares[0]
     assert share.allocation is not None
     return replace(
         fulfilled(), shares=(replace(share, allocation=replace(share.allocation, ends_at=at)),), **changes
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_a_renewal_ends_with_the_machine() -> None:

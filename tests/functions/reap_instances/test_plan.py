@@ -62,7 +62,7 @@ def many(count: int, **changes: Any) -> list[Instance]:
     ]
 
 
-BOOTING = {"state": InstanceState.LAUNCHING, "idle_since": None}
+BOOTING: dict[str, Any] = {"state": InstanceState.LAUNCHING, "idle_since": None}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_an_unanswered_launch_closes_only_when_nothing_of_it_can_come_any_more(
 # -- laws --------------------------------------------------------------------------------------------------
 
 SECONDS_AGO = st.integers(-1_000, 2_000).map(lambda seconds: NOW - timedelta(seconds=seconds))
-RECORDS = st.builds(
+RECORDS: Any = st.builds(
     dict,
     state=st.sampled_from([state for state in InstanceState if state is not InstanceState.GONE]),
     tenants=st.sampled_from([(), (a_tenant(),)]),

@@ -130,7 +130,7 @@ def test_the_same_request_answered_gets_the_same_bytes_again() -> None:
 
 
 @pytest.mark.parametrize("changed", [{"content": "other"}, {"requester": "thief"}])
-def test_another_request_under_a_known_id_is_a_conflict_and_learns_nothing(changed: dict[str, str]) -> None:
+def test_another_request_under_a_known_id_is_a_conflict_and_learns_nothing(changed: dict[str, Any]) -> None:
     change = accept(asking(**changed), MESSAGE, fulfilled(), {"default": a_pool()}, NOW)
     assert change is not None
     before, after = change

@@ -146,7 +146,7 @@ def test_when_every_offering_was_refused_the_request_waits_and_names_them() -> N
     found = placed(a_request(), tried={"ci-1": every})
     ((_, after),) = found.settled
     assert after.obstacle is not None
-    assert (after.obstacle.code, set(after.obstacle.tried)) == (Code.INSUFFICIENT_CAPACITY, every)
+    assert (after.obstacle.code, frozenset(after.obstacle.tried)) == (Code.INSUFFICIENT_CAPACITY, every)
 
 
 def test_shares_that_run_are_answer_enough_when_nothing_more_can_come() -> None:
@@ -166,7 +166,7 @@ def test_a_launch_has_no_more_slots_than_its_transaction_can_hold() -> None:
     assert states == [RequestState.REQUESTED, RequestState.REQUESTED, RequestState.RESERVED]
 
 
-SHAPES = st.builds(
+SHAPES: Any = st.builds(
     dict,
     count=st.integers(1, 45),
     market=st.sampled_from(("on-demand", "spot", "spot-first")),

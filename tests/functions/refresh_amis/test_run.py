@@ -1,0 +1,203 @@
+"""Claims fetched, images asked for once per region, sound lines published, the record last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from railyard.errors import Conflict, RailyardError, Throttled
+from railyard.model.images import FeedRelease, Image, Release
+from refresh_amis.feed import FeedTrouble, Trouble
+from refresh_amis.plan import Hold, Keep, Publish, Reason
+from refresh_amis.run import Outcome, run
+from refresh_amis.settings import Settings
+from tests.builders import NOW
+from tests.functions.refresh_amis.test_plan import a_claim, shown
+
+SETTINGS = Settings(releases_table="", bus_name="")
+IMAGE = "/railyard/flatcar/stable/amd64/image"
+ABOUT = "/railyard/flatcar/stable/amd64/release"
+
+
+class Flatcar:
+    """Both sides of a release: what the feeds claim, and what EC2 shows of it."""
+
+    def __init__(self, *claims: FeedRelease) -> None:
+        self.claims = {(claim.channel, claim.architecture): claim for claim in claims}
+        self.asked: list[Mapping[str, Sequence[str]]] = []
+        self.unsound: dict[str, Any] = {}
+
+    def release(self, channel: str, architecture: str) -> FeedRelease:
+        if (channel, architecture) not in self.claims:
+            raise FeedTrouble("nothing there", code=Trouble.MISSING)
+        return self.claims[channel, architecture]
+
+    def everywhere(
+        self, ids: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Mapping[str, Image] | RailyardError]:
+        self.asked.append(ids)
+        found: dict[str, dict[str, Image]] = {}
+        for (_, architecture), claim in self.claims.items():
+            faults = self.unsound if architecture == "amd64" else {}
+            for region, images in shown(claim, **faults).items():
+                found[region] = found.get(region, {}) | images
+        return found
+
+
+class Parameters:
+    """SSM: it takes every value, and shows those that it does not *drop*."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], str] = {}
+        self.drop: set[str] = set()
+        self.silent: set[str] = set()
+        self.images: frozenset[str] = frozenset()
+
+    def publish(
+        self, values: Mapping[str, Mapping[str, str]], images: frozenset[str]
+    ) -> dict[str, Mapping[str, str] | RailyardError]:
+        self.images = images
+        answer: dict[str, Mapping[str, str] | RailyardError] = {}
+        for region, named in values.items():
+            if region in self.silent:
+                answer[region] = Throttled("busy", code="ThrottlingException")
+                continue
+            self.values |= {(region, n): v for n, v in named.items() if region not in self.drop}
+            answer[region] = {n: self.values[region, n] for n in named if (region, n) in self.values}
+        return answer
+
+
+class Releases:
+    def __init__(self) -> None:
+        self.held: dict[str, Release] = {}
+        self.crash: Exception | None = None
+
+    def current(self, line: str) -> Release | None:
+        return self.held.get(line)
+
+    def record(self, release: Release, seen: Release | None) -> None:
+        if self.crash:
+            raise self.crash
+        assert self.held.get(release.line) == seen
+        self.held[release.line] = release
+
+
+class World:
+    def __init__(self, *claims: FeedRelease) -> None:
+        self.flatcar = Flatcar(*(claims or (a_claim(), a_arm())))
+        self.parameters, self.releases = Parameters(), Releases()
+
+    def refresh(self) -> Outcome:
+        return run(self.flatcar, self.flatcar, self.parameters, self.releases, SETTINGS, NOW)
+
+
+def a_arm(version: str = "4593.2.5") -> FeedRelease:
+    claim = a_claim(version, "arm64")
+    return FeedRelease(
+        channel="stable",
+        architecture="arm64",
+        version=version,
+        images={region: image.replace("ami-0", "ami-a") for region, image in claim.images.items()},
+        source=claim.source,
+    )
+
+
+def kinds(outcome: Outcome) -> list[type]:
+    return [type(each) for each in outcome.decisions]
+
+
+def test_every_line_is_published_in_every_region_and_then_recorded() -> None:
+    world = World()
+    outcome = world.refresh()
+    assert (kinds(outcome), outcome.good) == ([Publish, Publish], True)
+    assert world.parameters.values["us-east-1", IMAGE] == "ami-00000001"
+    assert json.loads(world.parameters.values["eu-west-1", ABOUT])["version"] == "4593.2.5"
+    assert set(world.releases.held) == {"stable#amd64", "stable#arm64"}
+
+
+def test_only_images_get_the_type_that_ec2_resolves() -> None:
+    world = World()
+    world.refresh()
+    assert IMAGE in world.parameters.images
+    assert ABOUT not in world.parameters.images
+
+
+def test_ec2_is_asked_once_for_the_images_of_all_architectures() -> None:
+    world = World()
+    world.refresh()
+    (asked,) = world.flatcar.asked
+    assert {region: len(ids) for region, ids in asked.items()} == {"eu-west-1": 2, "us-east-1": 2}
+
+
+def test_a_second_run_changes_nothing() -> None:
+    world = World()
+    world.refresh()
+    before = dict(world.parameters.values), dict(world.releases.held)
+    assert kinds(world.refresh()) == [Keep, Keep]
+    assert (world.parameters.values, world.releases.held) == before
+
+
+def test_a_feed_in_trouble_holds_its_own_line_alone_and_the_last_good_stays() -> None:
+    world = World()
+    world.refresh()
+    before = world.releases.held["stable#amd64"], world.parameters.values["us-east-1", IMAGE]
+    del world.flatcar.claims["stable", "amd64"]
+    world.flatcar.claims["stable", "arm64"] = a_arm("4593.2.6")
+    outcome = world.refresh()
+    assert kinds(outcome) == [Hold, Publish]
+    assert isinstance(outcome.decisions[0], Hold)
+    assert outcome.decisions[0].reason is Reason.FEED
+    assert "feed_missing" in outcome.decisions[0].detail
+    assert (world.releases.held["stable#amd64"], world.parameters.values["us-east-1", IMAGE]) == before
+
+
+def test_an_unsound_image_writes_nothing_of_its_line() -> None:
+    world = World()
+    world.flatcar.unsound = {"state": "failed"}
+    outcome = world.refresh()
+    assert (kinds(outcome), outcome.good) == ([Hold, Publish], False)
+    assert "stable#amd64" not in world.releases.held
+    assert ("us-east-1", IMAGE) not in world.parameters.values
+
+
+def test_a_value_that_ssm_drops_holds_the_line_and_is_not_recorded() -> None:
+    world = World()
+    world.parameters.drop = {"eu-west-1"}
+    outcome = world.refresh()
+    first = outcome.decisions[0]
+    assert isinstance(first, Hold)
+    assert (first.reason, first.regions) == (Reason.UNPUBLISHED, {"eu-west-1": ("not_readable",)})
+    assert world.releases.held == {}
+    world.parameters.drop = set()
+    assert kinds(world.refresh()) == [Publish, Publish]
+
+
+def test_a_region_that_fails_is_named_by_its_code() -> None:
+    world = World()
+    world.parameters.silent = {"us-east-1"}
+    first = world.refresh().decisions[0]
+    assert isinstance(first, Hold)
+    assert first.regions == {"us-east-1": ("ThrottlingException",)}
+
+
+@pytest.mark.parametrize("crash", [Throttled("the end"), Conflict("another publisher")])
+def test_a_crash_between_put_and_record_is_finished_by_the_next_run(crash: Exception) -> None:
+    world = World()
+    world.releases.crash = crash
+    with pytest.raises(type(crash)):
+        world.refresh()
+    put = dict(world.parameters.values)
+    world.releases.crash = None
+    assert kinds(world.refresh()) == [Publish, Publish]
+    assert set(world.releases.held) == {"stable#amd64", "stable#arm64"}
+    assert {name for _, name in put} == {name for _, name in world.parameters.values}
+
+
+def test_with_every_feed_in_trouble_ec2_is_not_asked() -> None:
+    world = World()
+    world.flatcar.claims.clear()
+    assert kinds(world.refresh()) == [Hold, Hold]
+    assert world.flatcar.asked == []

@@ -1,0 +1,113 @@
+"""API calls answered from records, or handed on to a queue."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from railyard.model.images import Release
+from railyard.model.instances import Instance
+from railyard.model.pools import Counters, Pool
+from railyard.model.requests import Request
+from serve_api.run import Answer, Asked, run
+from tests.builders import NOW, a_pool, an_instance, counters, fulfilled
+
+
+class Records:
+    """One pool, one request, one machine; pages that say what they were asked."""
+
+    def __init__(self) -> None:
+        self.pages: list[tuple[int, Any]] = []
+
+    def pools(self) -> tuple[Mapping[str, Pool], Mapping[str, Counters]]:
+        return {"default": a_pool()}, {"default": counters(a_pool(), slots_free=7)}
+
+    def releases(self) -> list[Release]:
+        return []
+
+    def request(self, request_id: str) -> Request | None:
+        return fulfilled() if request_id == "ci-1" else None
+
+    def instance(self, instance_id: str) -> Instance | None:
+        return an_instance(instance_id) if instance_id.endswith("1") else None
+
+    def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
+        self.pages.append((limit, token))
+        return [fulfilled()], None if token else {"request_id": {"S": "ci-1"}}
+
+    def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]:
+        self.pages.append((limit, token))
+        return [an_instance()], None
+
+
+def call(method: str, path: str, records: Records | None = None, body: str = "", **query: str) -> Answer:
+    def queue(name: str) -> Any:
+        return lambda text, sender: f"{name}|{text}|{sender}"
+
+    asked = Asked(method=method, path=path, query=query, body=body, sender="AROACI:x")
+    return run(asked, records or Records(), queue("requests"), queue("leases"), NOW)
+
+
+def test_the_status_says_what_of_each_pool_is_in_use() -> None:
+    answer = call("GET", "/status")
+    assert (answer.status, answer.body["pools"]["default"]["instances"]) == (200, 3)
+
+
+def test_pools_are_listed_and_shown() -> None:
+    assert [pool["name"] for pool in call("GET", "/pools").body["items"]] == ["default"]
+    assert call("GET", "/pools/default").body["in_use"]["instances"] == 3
+
+
+def test_an_allocation_is_shown_with_its_answer_and_without_our_bookkeeping() -> None:
+    body = call("GET", "/allocations/ci-1").body
+    assert body["answer"]["event"] == "fulfilled"
+    assert set(body) & {"outbox", "told", "body", "content", "schema"} == set()
+
+
+@pytest.mark.parametrize("path", ["/pools/other", "/allocations/other", "/instances/i-00000002"])
+def test_what_does_not_exist_is_404(path: str) -> None:
+    assert call("GET", path).status == 404
+
+
+@pytest.mark.parametrize(("path", "status"), [("/pools/..", 400), ("/amis", 501), ("/nothing", 404)])
+def test_bad_names_unbuilt_and_unknown_paths_have_their_status(path: str, status: int) -> None:
+    answer = call("GET", path)
+    assert answer.status == status
+    assert set(answer.body["error"]) == {"code", "message", "path"}
+
+
+def test_pages_follow_each_other_by_token() -> None:
+    records = Records()
+    first = call("GET", "/allocations", records, limit="5")
+    last = call("GET", "/allocations", records, limit="5", next_token=first.body["next_token"])
+    assert records.pages == [(5, None), (5, {"request_id": {"S": "ci-1"}})]
+    assert last.body["next_token"] is None
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1.5", "\u00b2", "9" * 5_000])
+def test_a_limit_out_of_range_is_400(limit: str) -> None:
+    assert call("GET", "/instances", limit=limit).status == 400
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "\u00e9", "null", *(base64.urlsafe_b64encode(t).decode() for t in (b"5", b"[1]", b"[" * 90_000, b"\xff"))],
+    ids=lambda token: token[:8],
+)  # fmt: skip
+def test_a_token_that_is_not_ours_is_400(token: str) -> None:
+    assert call("GET", "/instances", next_token=token).body["error"]["path"] == "next_token"
+
+
+@pytest.mark.parametrize(("path", "queue"), [("/allocations", "requests"), ("/leases", "leases")])
+def test_a_body_is_handed_on_as_it_is_for_its_sender(path: str, queue: str) -> None:
+    body = json.dumps({"request_id": "ci-9", "any": 1}, indent=3)
+    answer = call("POST", path, body=body)
+    assert answer == Answer(status=202, body={"request_id": "ci-9", "message_id": f"{queue}|{body}|AROACI:x"})
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", "x" * 65_537])
+def test_a_body_that_is_no_object_is_400_and_goes_nowhere(body: str) -> None:
+    assert call("POST", "/allocations", body=body).status == 400
