@@ -21,7 +21,7 @@ from railyard.settings import from_environ
 from railyard.telemetry import logger
 
 MAX_REASON = 3_000
-"""CloudFormation refuses an answer above 4 KB."""
+"""CloudFormation refuses an answer above 4 KB, and JSON would write each other letter in six."""
 
 
 @cache
@@ -61,7 +61,7 @@ def _apply(properties: dict[str, Any]) -> None:
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:
     body = {
         "Status": status,
-        "Reason": reason[:MAX_REASON],
+        "Reason": reason.encode("ascii", "replace").decode()[:MAX_REASON],
         "PhysicalResourceId": "railyard-deployment",
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],

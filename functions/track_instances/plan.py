@@ -9,7 +9,7 @@ from railyard.model.allocations import allocation
 from railyard.model.instances import Instance, InstanceState, Sighting
 from railyard.model.ledger import Commit, RequestChange
 from railyard.model.requests import Request, RequestState
-from track_instances.signals import Signal
+from track_instances.signals import SPOT_INTERRUPTION, Signal
 
 RUNS = frozenset({InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING})
 
@@ -35,9 +35,15 @@ def track(
         and (signal.reported or not instance.agent)
     ):
         return _ready(instance, sighting, requests, now)
-    if signal.warned_for and instance.state is not InstanceState.DRAINING:
+    if signal.warned_for and _is_news(instance, signal):
         return _warned(instance, signal, requests, now)
     return None
+
+
+def _is_news(instance: Instance, signal: Signal) -> bool:
+    """A first warning is; later ones are not, except the notice of the end itself after a mere recommendation."""
+    draining = instance.state is InstanceState.DRAINING
+    return not draining or (signal.why == SPOT_INTERRUPTION and instance.reason != SPOT_INTERRUPTION)
 
 
 def _ready(instance: Instance, sighting: Sighting, requests: Mapping[str, Request], now: datetime) -> Commit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from railyard.model.ledger import Commit
 from railyard.model.requests import Request
 from track_instances.plan import track
 from track_instances.settings import Settings
-from track_instances.signals import Signal
+from track_instances.signals import SPOT_INTERRUPTION, Signal
 
 _TRIES = 5
 LOOK_AGAIN_SECONDS = 5
@@ -67,7 +67,7 @@ def run(signals: Sequence[Signal], ports: Ports, settings: Settings, now: dateti
     """Follow *signals*. One about a machine that is not in our records is none of our business."""
     ledger = ports.ledger
     outcome = Outcome()
-    wanted = _strongest(signals)
+    wanted = _together(signals)
     known = dict(ledger.instances(wanted))
     outcome.unknown = len(wanted) - len(known)
     if not known:
@@ -99,12 +99,13 @@ def _follow(
     now: datetime,
     outcome: Outcome,
 ) -> None:
-    """Decide and commit for one machine; a lost race reads again and decides anew."""
+    """Decide and commit for one machine until there is nothing left to say; a lost race reads again."""
+    changed = 0
     for _ in range(_TRIES):
         instance = known[signal.instance_id]
         change = track(instance, sighting, signal, requests, now)
         if change is None:
-            outcome.unchanged += 1
+            outcome.unchanged += not changed
             return
         try:
             ledger.commit(change)
@@ -112,11 +113,10 @@ def _follow(
             known.update(ledger.instances([signal.instance_id]))
             requests.update(ledger.requests(t.request_id for t in known[signal.instance_id].tenants))
             continue
+        changed += 1
         requests.update({after.request_id: after for _, after in change.requests})
         known[signal.instance_id] = change.instances[0][1]
         _count(change, outcome)
-        if not signal.warned_for or known[signal.instance_id].state is not InstanceState.READY:
-            return  # else it has just become ready, and its warning comes next
     raise Conflict(f"instance {signal.instance_id} keeps changing")
 
 
@@ -132,11 +132,11 @@ def _count(change: Commit, outcome: Outcome) -> None:
         outcome.woken.add(after.pool)
 
 
-def _strongest(signals: Iterable[Signal]) -> dict[str, Signal]:
-    """One signal a machine: a warning or a report says more than a mere pointer."""
+def _together(signals: Iterable[Signal]) -> dict[str, Signal]:
+    """One signal a machine: whether it has reported, and the warning that leaves the least time to doubt."""
     found: dict[str, Signal] = {}
     for signal in signals:
-        held = found.get(signal.instance_id)
-        if held is None or signal.warned_for or signal.reported:
-            found[signal.instance_id] = signal
+        held = found.setdefault(signal.instance_id, signal)
+        warning = signal if signal.why == SPOT_INTERRUPTION or not held.warned_for else held
+        found[signal.instance_id] = replace(warning, reported=held.reported or signal.reported)
     return found

@@ -12,6 +12,7 @@ from railyard.model.messages import Message
 from railyard.wire.decoding import check, read_object
 
 SPOT_WARNING = "EC2 Spot Instance Interruption Warning"
+SPOT_INTERRUPTION = "spot interruption"
 REBALANCE = "EC2 Instance Rebalance Recommendation"
 SPOT_NOTICE = timedelta(minutes=2)
 """How long before the end EC2 warns. Source: EC2 user guide, "Spot Instance interruption notices"."""
@@ -53,7 +54,7 @@ def read_event(message: Message) -> tuple[Signal, ...]:
     kind = fields.get("detail-type")
     if kind == SPOT_WARNING:
         at = message.sent_at + SPOT_NOTICE
-        return (Signal(instance_id=detail["instance-id"], warned_for=at, why="spot interruption"),)
+        return (Signal(instance_id=detail["instance-id"], warned_for=at, why=SPOT_INTERRUPTION),)
     if kind == REBALANCE:
         return (
             Signal(

@@ -128,7 +128,7 @@ def test_a_warning_drains_the_machine_and_tells_the_holder_when_it_will_be_taken
 
 
 def test_a_second_warning_says_nothing_new() -> None:
-    draining = an_instance(MACHINE, a_tenant("ci-1"), state=InstanceState.DRAINING)
+    draining = an_instance(MACHINE, a_tenant("ci-1"), state=InstanceState.DRAINING, reason=WARNING.why)
     assert followed(draining, fulfilled(), signal=WARNING) is None
 
 
@@ -176,3 +176,16 @@ def test_a_signal_that_comes_again_changes_nothing_more(
         assert track(*settled[:1], sighting, signal, requests, NOW) is None
     said = requests["ci-1"]
     assert said.epoch <= 1
+
+
+def test_the_notice_of_the_end_is_told_even_after_a_recommendation() -> None:
+    advice = Signal(instance_id=MACHINE, warned_for=NOW, why="rebalance recommendation")
+    held = fulfilled(instance_id=MACHINE)
+    first = track(an_instance(MACHINE, a_tenant("ci-1")), a_sighting(MACHINE), advice, {"ci-1": held}, NOW)
+    assert first
+    machine, request = first.instances[0][1], first.requests[0][1]
+    second = track(machine, a_sighting(MACHINE), WARNING, {"ci-1": request}, NOW)
+    assert second
+    assert json.loads(second.requests[0][1].outbox[0])["message"] == "spot interruption"
+    again = track(second.instances[0][1], a_sighting(MACHINE), advice, {"ci-1": second.requests[0][1]}, NOW)
+    assert again is None

@@ -16,6 +16,7 @@ the lease by a thread that ends with the ``with`` block.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+logger = logging.getLogger(__name__)
 VERDICTS = frozenset({"fulfilled", "refused", "timed_out", "cancelled"})
 
 
@@ -127,7 +129,9 @@ class Railyard:
 
     def release(self, lease: Lease, indexes: list[int] | None = None) -> None:
         """Give the machines back, or the shares *indexes* of them."""
-        self._send(self._leases, self._about(lease, "release") | ({"indexes": indexes} if indexes else {}))
+        self._send(
+            self._leases, self._about(lease, "release") | ({} if indexes is None else {"indexes": indexes})
+        )
 
     def cancel(self, request_id: str) -> None:
         """Take a request back, answered or not."""
@@ -143,8 +147,15 @@ class Railyard:
         return {"version": 1, "action": action, "request_id": lease.request_id, "epoch": lease.epoch}
 
     def _keep(self, lease: Lease, lease_seconds: int, over: threading.Event) -> None:
-        while not over.wait(lease_seconds / 3):
-            self.renew(lease, lease_seconds=lease_seconds)
+        pause = lease_seconds / 3
+        while not over.wait(pause):
+            try:
+                self.renew(lease, lease_seconds=lease_seconds)
+            except Exception:  # whatever it was: a lease of which a third is gone can still be saved
+                logger.exception("renewal of %s not sent, trying again", lease.request_id)
+                pause = min(pause, 10)
+            else:
+                pause = lease_seconds / 3
 
     def _answer(self, request_id: str, events: frozenset[str], seconds: float) -> dict[str, Any]:
         until = time.monotonic() + seconds
