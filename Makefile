@@ -28,7 +28,7 @@ check: setup  ## lint, types, import rules
 	$(BIN)/codespell
 
 test: setup  ## every test, with branch coverage
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 synth: setup  ## the CloudFormation template and assets, into cdk.out
 	$(BIN)/python app.py
