@@ -8,8 +8,6 @@ from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request, RequestState
 from railyard.wire.requests import Cancel, Release, Renew
 
-ENDED = frozenset({RequestState.RELEASED, RequestState.EXPIRED, RequestState.LOST})
-
 
 def objection(known: Request | None, requester: str, command: Renew | Release) -> Reason | None:
     """Return why *requester* may not renew or release; ``None`` when it may."""

@@ -84,7 +84,6 @@ def decide(claim: FeedRelease, shown: Shown, current: Release | None, owner: str
         released_at=now,
         previous=current.release if current and changed else (current.previous if current else ""),
         previous_images=dict(current.images if changed else current.previous_images) if current else {},
-        checked_at=now,
     )
     return Publish(release=release, seen=current)
 

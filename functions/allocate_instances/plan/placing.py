@@ -23,7 +23,7 @@ from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
 
 MAX_SLOTS = 40
-"""Slots of one launch: reserved in one transaction with their requests, well below its 100 items."""
+"""Slots of one launch, reserved in one transaction with their requests. ``docs/protocol.md`` rule 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,6 @@ def published(version: str = "4593.2.4", **changes: Any) -> Release:
         released_at=NOW - timedelta(days=9),
         previous="4593.2.3",
         previous_images={"us-east-1": "ami-older"},
-        checked_at=NOW,
     )
     return replace(base, **changes)
 

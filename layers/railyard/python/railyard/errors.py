@@ -5,7 +5,6 @@
     RailyardError
     ├── InvalidSettings       the deployment is wrong    -> crash at start, alarm
     ├── InvalidRequest        the caller is wrong        -> answer with code and path, acknowledge, never retry
-    ├── NotOurs               the resource lacks our tags-> refuse; a bug or an intruder
     ├── LimitExceeded         the plan is implausible    -> do nothing, say the counts
     ├── CapacityUnavailable   AWS has none right now     -> the next offer; none left: wait
     ├── QuotaExceeded         the account may not more   -> wait, tell the operator
@@ -40,10 +39,6 @@ class InvalidRequest(RailyardError):
     def __init__(self, message: str, *, code: str = "invalid_request", path: str | None = None) -> None:
         super().__init__(message, code=code)
         self.path = path
-
-
-class NotOurs(RailyardError):
-    """The resource was not born with our tags."""
 
 
 class LimitExceeded(RailyardError):

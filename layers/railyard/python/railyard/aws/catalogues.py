@@ -119,9 +119,6 @@ def _instance_type(each: dict[str, Any]) -> InstanceType | None:
         gpus=sum(gpu.get("Count", 0) for gpu in gpus),
         gpu_name=gpus[0].get("Name", "") if gpus else "",
         local_disk_gib=int(each.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0) / 1.073741824),
-        burstable=bool(each.get("BurstablePerformanceSupported")),
-        bare_metal=bool(each.get("BareMetal")),
-        current_generation=bool(each.get("CurrentGeneration")),
         spot="spot" in each.get("SupportedUsageClasses", []),
     )
 

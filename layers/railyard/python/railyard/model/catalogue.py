@@ -17,9 +17,6 @@ class InstanceType:
     gpus: int = 0
     gpu_name: str = ""
     local_disk_gib: int = 0
-    burstable: bool = False
-    bare_metal: bool = False
-    current_generation: bool = True
     spot: bool = True
     zones: tuple[str, ...] = ()
     usd_micros_per_hour: int | None = None

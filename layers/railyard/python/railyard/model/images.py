@@ -47,7 +47,6 @@ class FeedRelease:
     version: str
     images: dict[str, str]
     source: str
-    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,6 @@ class Release:
     released_at: datetime
     previous: str = ""
     previous_images: dict[str, str] = field(default_factory=dict)
-    checked_at: datetime
 
 
 def ordered(version: str) -> tuple[int, ...]:

@@ -14,20 +14,16 @@ from enum import StrEnum
 
 from railyard.model.instances import Room, Tenant
 
-MAX_SLOTS = 100
-"""Slots of one launch. ``docs/protocol.md`` rule 5."""
-
 KEEP_CLOSED = timedelta(days=2)
 
 
 class LaunchState(StrEnum):
-    """``INTENT -> BOUND | PARTLY_BOUND | REFUSED | CLOSED``."""
+    """``INTENT -> BOUND | PARTLY_BOUND | REFUSED``."""
 
     INTENT = "INTENT"
     BOUND = "BOUND"
     PARTLY_BOUND = "PARTLY_BOUND"
     REFUSED = "REFUSED"
-    CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

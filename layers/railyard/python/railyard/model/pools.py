@@ -49,7 +49,6 @@ class Pool:
     instance_profile: str
     key_name: str | None = None
     ssh_keys: tuple[str, ...] = ()
-    image_ids: dict[str, str] = field(default_factory=dict)
     limits: Limits
     requesters: tuple[str, ...] = ("*",)
     memory_percent: int = 5
