@@ -132,7 +132,11 @@ def test_the_api_shows_what_happens_and_takes_requests(yard: Yard) -> None:
     status, shown = yard.api("GET", f"/allocations/{request_id}")
     assert (status, shown["state"], shown["answer"]["event"]) == (200, "FULFILLED", "fulfilled")
     status, pools = yard.api("GET", "/pools")
-    assert (status, pools["items"][0]["name"], pools["items"][0]["in_use"]["instances"]) == (200, "default", 1)
+    assert (status, pools["items"][0]["name"], pools["items"][0]["in_use"]["instances"]) == (
+        200,
+        "default",
+        1,
+    )
     status, accepted = yard.api(
         "POST", "/allocations", {"version": 1, "action": "allocate", "request_id": "by-api"}
     )
@@ -165,3 +169,37 @@ def test_an_image_that_ec2_does_not_show_holds_the_line_with_its_region(yard: Ya
         assert (line["result"], line["defects"]) == ("held", {"eu-west-1": ["missing"]})
     finally:
         yard.world.ec2.add_image("eu-west-1", amd64)
+
+
+SAME = {
+    "SendMessageBatch": {"sqs:SendMessage"},
+    "SendMessage": {"sqs:SendMessage"},
+    "Invoke": {"lambda:InvokeFunction"},
+    "TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+}
+"""Operations whose permission has another name. Source: service authorization reference."""
+
+
+def test_every_call_of_these_stories_is_one_that_the_caller_s_role_allows(yard: Yard) -> None:
+    """Runs last: the embedded AWS enforces no IAM, so what was called is held against the deployed policies."""
+    resources = yard.world.stack.assembly.template["Resources"]
+    allowed = {}
+    for each in resources.values():
+        if each["Type"] != "AWS::Lambda::Function":
+            continue
+        role = resources[each["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        statements = [
+            s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"
+        ]
+        actions = {
+            a for s in statements for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+        }
+        allowed[each["Properties"]["FunctionName"]] = actions
+    calls = {(call.function, call.service, call.operation) for call in yard.world.calls()}
+    assert {function for function, _, _ in calls} == set(allowed), "a function made no call in any story"
+    denied = [
+        (function, operation)
+        for function, service, operation in sorted(calls)
+        if not SAME.get(operation, {f"{service}:{operation}"}) <= allowed[function]
+    ]
+    assert denied == []

@@ -39,8 +39,11 @@ def _judged(asked: Asked, pool: Pool | None, now: datetime) -> Request:
     if pool is None:
         reason = Reason(code=Code.UNKNOWN_POOL, message=f"there is no pool {request.pool!r}", path="pool")
         return request.refused(reason, now)
+    cut = (asked.lease_seconds or 0) > pool.lease_max_seconds
+    note = (f"lease_seconds cut to the pool's {pool.lease_max_seconds}",) if cut else ()
     filled = replace(
         request,
+        warnings=request.warnings + note,
         lease_seconds=min(asked.lease_seconds or pool.lease_default_seconds, pool.lease_max_seconds),
         lease_max_seconds=pool.lease_max_seconds,
         market=asked.market or pool.markets[0],

@@ -153,3 +153,10 @@ def test_somebody_elses_tombstone_is_a_conflict() -> None:
     change = accept(asking(), MESSAGE, tombstone, {"default": a_pool()}, NOW)
     assert change is not None
     assert change[1].request_id == "!m-1"
+
+
+def test_a_lease_that_was_cut_is_a_warning_in_the_answer() -> None:
+    assert first(asking(lease=7200), a_pool(lease_max_seconds=3600)).warnings == (
+        "lease_seconds cut to the pool's 3600",
+    )
+    assert first(asking(lease=600), a_pool()).warnings == ()
