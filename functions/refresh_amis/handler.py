@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from railyard.aws.bus import Bus, detail
-from railyard.aws.clients import client
+from railyard.aws.clients import client, home_region
 from railyard.aws.clock import now
 from railyard.aws.images import Ec2Images
 from railyard.aws.parameters import Parameters
@@ -16,29 +16,28 @@ from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
 from refresh_amis.feed import Feeds
 from refresh_amis.plan import Decision, Hold, Keep, Publish
-from refresh_amis.run import Outcome, run
+from refresh_amis.run import Outcome, Ports, run
 from refresh_amis.settings import Settings
 
 
 @cache
-def _wired() -> tuple[Settings, Feeds, Ec2Images, Parameters, Releases, Bus]:
+def _wired() -> tuple[Settings, Ports, Bus]:
     settings = from_environ(Settings, os.environ)
-    return (
-        settings,
-        Feeds(settings.feed_url, timeout=settings.fetch_timeout, max_bytes=settings.max_feed_bytes),
-        Ec2Images(lambda region: client("ec2", region)),
-        Parameters(lambda region: client("ssm", region)),
-        Releases(client("dynamodb"), settings.releases_table),
-        Bus(client("events"), settings.bus_name),
+    ports = Ports(
+        feeds=Feeds(settings.feed_url, timeout=settings.fetch_timeout, max_bytes=settings.max_feed_bytes),
+        images=Ec2Images(lambda region: client("ec2", region)),
+        parameters=Parameters(lambda region: client("ssm", region)),
+        releases=Releases(client("dynamodb"), settings.releases_table),
     )
+    return settings, ports, Bus(client("events"), settings.bus_name)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # a tick carries nothing
     """Refresh every line; the answer says what became of each."""
-    settings, feeds, images, parameters, releases, bus = _wired()
-    outcome = run(feeds, images, parameters, releases, settings, now())
+    settings, ports, bus = _wired()
+    outcome = run(ports, settings, home_region(), now())
     events = [_event(each) for each in outcome.decisions if not isinstance(each, Keep)]
     if events:
         bus.put(events)
@@ -53,7 +52,7 @@ def _report(outcome: Outcome) -> dict[str, Any]:
         logger.info("line", line=line, **said)
     held = sum(isinstance(each, Hold) for each in outcome.decisions)
     report("images refreshed", {"refreshed": int(outcome.good), "held": held}, signature=outcome.signature)
-    return {"lines": lines, "signature": outcome.signature}
+    return {"lines": lines, "signature": outcome.signature, "skipped_regions": list(outcome.skipped)}
 
 
 def _said(decision: Decision) -> tuple[str, dict[str, Any]]:

@@ -65,6 +65,10 @@ def line_of(channel: str, architecture: str) -> str:
 def decide(claim: FeedRelease, shown: Shown, current: Release | None, owner: str, now: datetime) -> Decision:
     """Judge *claim*: whole, verified in every region and not older, or held with every defect."""
     line = line_of(claim.channel, claim.architecture)
+    if not claim.images:
+        return Hold(
+            line=line, reason=Reason.FEED, detail="the feed names no region that this account has enabled"
+        )
     if current and ordered(claim.version) < ordered(current.release):
         return Hold(line=line, reason=Reason.OLDER, detail=f"{claim.version} is older than {current.release}")
     defects = _defects(claim, shown, owner, now)

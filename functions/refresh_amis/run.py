@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -27,8 +27,9 @@ class Feeds(Protocol):
 
 
 class Images(Protocol):
-    """What EC2 shows of image ids, by region."""
+    """What EC2 shows of image ids, by region; and the regions that this account has enabled."""
 
+    def enabled_regions(self, home: str) -> frozenset[str]: ...
     def everywhere(
         self, ids: Mapping[str, list[str]]
     ) -> Mapping[str, Mapping[str, Image] | RailyardError]: ...
@@ -51,9 +52,10 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of each line, and what of its signature was checked."""
+    """What became of each line, what of its signature was checked, and the regions that are not enabled here."""
 
     decisions: tuple[Decision, ...]
+    skipped: tuple[str, ...] = ()
     signature: str = "not_checked"
 
     @property
@@ -62,31 +64,43 @@ class Outcome:
         return not any(isinstance(each, Hold) for each in self.decisions)
 
 
-def run(
-    feeds: Feeds,
-    images: Images,
-    parameters: Parameters,
-    releases: Releases,
-    settings: Settings,
-    now: datetime,
-) -> Outcome:
-    """Refresh every channel and architecture of *settings*."""
-    claims, holds = _claims(feeds, settings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a run touches."""
+
+    feeds: Feeds
+    images: Images
+    parameters: Parameters
+    releases: Releases
+
+
+def run(ports: Ports, settings: Settings, home: str, now: datetime) -> Outcome:
+    """Refresh every channel and architecture of *settings*, in every region that is enabled for this account."""
+    claims, holds = _claims(ports.feeds, settings)
+    claims, skipped = _within(claims, ports.images.enabled_regions(home)) if claims else ([], ())
     wanted: dict[str, list[str]] = {}
     for claim in claims:
         for region, image_id in claim.images.items():
             wanted.setdefault(region, []).append(image_id)
-    shown = images.everywhere(wanted) if wanted else {}
-    current = {line: releases.current(line) for line in (line_of(c.channel, c.architecture) for c in claims)}
-    decisions = [
-        decide(claim, shown, current[line_of(claim.channel, claim.architecture)], settings.owner, now)
+    shown = ports.images.everywhere(wanted) if wanted else {}
+    decisions = []
+    for claim in claims:
+        current = ports.releases.current(line_of(claim.channel, claim.architecture))
+        decisions.append(decide(claim, shown, current, settings.owner, now))
+    publishing = [each for each in decisions if isinstance(each, Publish)]
+    published = _publish(publishing, ports.parameters, ports.releases, settings)
+    kept = [each for each in decisions if not isinstance(each, Publish)]
+    return Outcome(decisions=tuple(sorted([*holds, *kept, *published], key=_line)), skipped=skipped)
+
+
+def _within(claims: list[FeedRelease], enabled: frozenset[str]) -> tuple[list[FeedRelease], tuple[str, ...]]:
+    """Leave out regions that the account has not opted into: nothing can be launched, looked up or stored there."""
+    named = {region for claim in claims for region in claim.images}
+    usable = [
+        replace(claim, images={region: image for region, image in claim.images.items() if region in enabled})
         for claim in claims
     ]
-    published = _publish(
-        [each for each in decisions if isinstance(each, Publish)], parameters, releases, settings
-    )
-    kept = [each for each in decisions if not isinstance(each, Publish)]
-    return Outcome(decisions=tuple(sorted([*holds, *kept, *published], key=_line)))
+    return usable, tuple(sorted(named - enabled))
 
 
 def _claims(feeds: Feeds, settings: Settings) -> tuple[list[FeedRelease], list[Hold]]:

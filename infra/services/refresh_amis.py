@@ -41,7 +41,7 @@ def add(scope: Construct, on: Foundation) -> lambda_.Function:
         layers=("railyard", "vendor", "feed"),
         may=(
             records(on.tables.releases),
-            describe("DescribeImages"),
+            describe("DescribeImages", "DescribeRegions"),
             put_events(on.bus),
             Grant(
                 actions=("ssm:GetParameters", "ssm:PutParameter"),

@@ -12,7 +12,7 @@ from railyard.errors import Conflict, RailyardError, Throttled
 from railyard.model.images import FeedRelease, Image, Release
 from refresh_amis.feed import FeedTrouble, Trouble
 from refresh_amis.plan import Hold, Keep, Publish, Reason
-from refresh_amis.run import Outcome, run
+from refresh_amis.run import Outcome, Ports, run
 from refresh_amis.settings import Settings
 from tests.builders import NOW
 from tests.functions.refresh_amis.test_plan import a_claim, shown
@@ -29,11 +29,16 @@ class Flatcar:
         self.claims = {(claim.channel, claim.architecture): claim for claim in claims}
         self.asked: list[Mapping[str, Sequence[str]]] = []
         self.unsound: dict[str, Any] = {}
+        self.closed: set[str] = set()
 
     def release(self, channel: str, architecture: str) -> FeedRelease:
         if (channel, architecture) not in self.claims:
             raise FeedTrouble("nothing there", code=Trouble.MISSING)
         return self.claims[channel, architecture]
+
+    def enabled_regions(self, home: str) -> frozenset[str]:
+        assert home == "us-east-1"
+        return frozenset({r for claim in self.claims.values() for r in claim.images} | {home}) - self.closed
 
     def everywhere(
         self, ids: Mapping[str, Sequence[str]]
@@ -91,7 +96,10 @@ class World:
         self.parameters, self.releases = Parameters(), Releases()
 
     def refresh(self) -> Outcome:
-        return run(self.flatcar, self.flatcar, self.parameters, self.releases, SETTINGS, NOW)
+        ports = Ports(
+            feeds=self.flatcar, images=self.flatcar, parameters=self.parameters, releases=self.releases
+        )
+        return run(ports, SETTINGS, "us-east-1", NOW)
 
 
 def a_arm(version: str = "4593.2.5") -> FeedRelease:
@@ -201,3 +209,28 @@ def test_with_every_feed_in_trouble_ec2_is_not_asked() -> None:
     world.flatcar.claims.clear()
     assert kinds(world.refresh()) == [Hold, Hold]
     assert world.flatcar.asked == []
+
+
+def test_a_region_that_the_account_has_not_opted_into_is_left_out_and_named() -> None:
+    world = World()
+    world.flatcar.closed = {"eu-west-1"}
+    outcome = world.refresh()
+    assert (outcome.good, outcome.skipped) == (True, ("eu-west-1",))
+    assert {region for region, _ in world.parameters.values} == set(a_claim().images) - {"eu-west-1"}
+    assert all("eu-west-1" not in ids for ids in world.flatcar.asked)
+
+
+def test_a_region_that_is_opted_into_later_gets_the_release_that_is_out() -> None:
+    world = World()
+    world.flatcar.closed = {"eu-west-1"}
+    world.refresh()
+    world.flatcar.closed = set()
+    outcome = world.refresh()
+    assert kinds(outcome) == [Publish, Publish]
+    assert ("eu-west-1", IMAGE) in world.parameters.values
+
+
+def test_without_any_enabled_region_the_line_is_held() -> None:
+    world = World()
+    world.flatcar.closed = set(a_claim().images)
+    assert {each.reason for each in world.refresh().decisions if isinstance(each, Hold)} == {Reason.FEED}

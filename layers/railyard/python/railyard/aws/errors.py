@@ -58,6 +58,7 @@ MEANING: dict[type[RailyardError], frozenset[str]] = {
             "ProvisionedThroughputExceededException",
             "RequestThrottled",
             "TooManyUpdates",
+            "TransactionConflictException",
             "SlowDown",
         }
     ),

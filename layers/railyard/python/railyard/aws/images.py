@@ -18,6 +18,12 @@ class Ec2Images:
         """*client* returns the EC2 client of a region."""
         self._client = client
 
+    def enabled_regions(self, home: str) -> frozenset[str]:
+        """Return the regions that this account may use, as *home* knows them."""
+        with translated("DescribeRegions"):
+            answer = self._client(home).describe_regions()
+        return frozenset(region["RegionName"] for region in answer["Regions"])
+
     def everywhere(self, ids: Mapping[str, Sequence[str]]) -> dict[str, Mapping[str, Image] | RailyardError]:
         """Look in every region of *ids* at once; a region that did not answer gets its error."""
         return in_each(ids, self.look)

@@ -1,7 +1,7 @@
 """Records <-> DynamoDB items, for any of our frozen dataclasses.
 
 msgspec turns a record into plain values and back (datetimes as RFC 3339, enums as their values); this module turns
-plain values into DynamoDB's tagged ones. ``None`` is left out, which keeps index keys sparse.
+plain values into DynamoDB's tagged ones. At the top ``None`` is left out, which keeps index keys sparse.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def tagged(value: Any) -> dict[str, Any]:
         case list() | tuple():
             return {"L": [tagged(one) for one in value]}
         case Mapping():
-            return {"M": {str(name): tagged(one) for name, one in value.items() if one is not None}}
+            return {"M": {str(name): tagged(one) for name, one in value.items()}}
     raise TypeError(f"no DynamoDB form for {type(value).__name__}")
 
 

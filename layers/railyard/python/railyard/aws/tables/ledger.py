@@ -196,7 +196,9 @@ class Ledger:
         write = spend(self._tables.pools, key, {"held": count})
         if limit is None or count <= 0:
             return write
-        body = dict(write.body) | {"ConditionExpression": "attribute_not_exists(held) OR held <= :most"}
+        # Who holds nothing yet has no item: that is within the limit only if all of *count* is.
+        enough = "attribute_not_exists(held) OR held <= :most" if count <= limit else "held <= :most"
+        body = dict(write.body) | {"ConditionExpression": enough}
         body["ExpressionAttributeValues"] = body["ExpressionAttributeValues"] | {
             ":most": tagged(limit - count)
         }

@@ -24,6 +24,8 @@ MAX_WRITES = 90
 """Items of one transaction; DynamoDB allows 100. ``docs/protocol.md`` rule 8."""
 
 _TRIES = 4
+_BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons of a cancelled transaction that pass. Source: DynamoDB API reference, TransactWriteItems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def commit(dynamodb: Any, writes: Sequence[Write]) -> None:
             failed = tuple(i for i, code in enumerate(reasons) if code == "ConditionalCheckFailed")
             if failed:
                 raise WritesConflict(f"conditions failed: {failed} of {len(writes)}", failed) from cancelled
+            if not _BUSY.issuperset(reasons):
+                raise translate(cancelled, f"TransactWriteItems {reasons}") from cancelled
         except ClientError as error:
             raise translate(error, "TransactWriteItems") from error
         time.sleep(0.05 * 2**attempt)
