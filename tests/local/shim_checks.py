@@ -18,6 +18,7 @@ import moto.dynamodb.models as dynamodb_models
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation import parsing
+from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.table import Table
 from moto.sqs.models import Queue
 
@@ -125,6 +126,31 @@ def a_failed_transaction_takes_no_other_write_back() -> bool:
         copying.deepcopy = original
     writer.join()
     return "Item" in db.get_item(TableName="t", Key={"id": {"S": "other"}})
+
+
+def a_transaction_copies_only_what_it_changes() -> bool:
+    """Not a fault of AWS's semantics, but with whole tables copied a burst of two hundred requests takes minutes."""
+    a_table()
+    db, item_type, copied = client("dynamodb"), dynamo_type.Item, []
+    for number in range(20):
+        db.put_item(TableName="t", Item={"id": {"S": str(number)}, "n": {"N": "0"}})
+
+    def count(self: Any, memo: dict[int, Any]) -> Any:
+        copied.append(self)
+        return item_type(self.hash_key, self.range_key, self.to_json()["Attributes"])
+
+    item_type.__deepcopy__ = count  # type: ignore[attr-defined]
+    add = {"TableName": "t", "Key": {"id": {"S": "3"}}, "UpdateExpression": "ADD n :one"}
+    update = add | {"ExpressionAttributeValues": {":one": {"N": "1"}}}
+    failing = {"TableName": "t", "Item": {"id": {"S": "x"}}, "ConditionExpression": "attribute_exists(id)"}
+    try:
+        db.transact_write_items(TransactItems=[{"Update": update}, {"Put": failing}])
+    except db.exceptions.TransactionCanceledException:
+        pass
+    finally:
+        del item_type.__deepcopy__
+    held = db.get_item(TableName="t", Key={"id": {"S": "3"}})["Item"]
+    return held["n"] == {"N": "0"} and len(copied) <= 4
 
 
 def a_write_does_not_invoke_the_stream_s_function() -> bool:
@@ -329,6 +355,7 @@ CHECKS: tuple[Callable[[], bool], ...] = (
     a_delayed_message_shows_when_the_clock_jumps,
     a_stream_record_carries_the_run_s_time,
     a_failed_transaction_takes_no_other_write_back,
+    a_transaction_copies_only_what_it_changes,
     a_write_does_not_invoke_the_stream_s_function,
     sending_does_not_invoke_the_queue_s_function,
     a_message_names_its_sender,
