@@ -166,6 +166,7 @@ def a_launch(*tenants: Tenant, **changes: Any) -> Launch:
     offering = an_offering()
     base = Launch(
         launch_id="l-1",
+        open="open",
         pool="default",
         plan=LaunchPlan(
             template="railyard-default-1",

@@ -6,9 +6,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 
-from railyard.aws.errors import MEANING, meaning, translate
+from railyard.aws.errors import MEANING, meaning, translate, translated
 from railyard.errors import (
     Ambiguous,
     CapacityUnavailable,
@@ -54,5 +61,21 @@ def test_the_code_is_read_before_the_status() -> None:
     assert type(translate(said("NeverHeardOf", 400), "x")) is RailyardError
 
 
-def test_without_an_answer_nobody_knows_what_happened() -> None:
-    assert type(translate(ReadTimeoutError(endpoint_url="http://x"), "x")) is Ambiguous
+@pytest.mark.parametrize(
+    "error", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError, ConnectionClosedError]
+)
+def test_without_an_answer_nobody_knows_what_happened(error: Any) -> None:
+    translation = translate(error(endpoint_url="http://x", error="reset"), "x")
+    assert (type(translation), translation.code) == (Ambiguous, "NoAnswer")
+
+
+def test_a_call_that_was_never_made_is_not_ambiguous() -> None:
+    with pytest.raises(RailyardError) as raised, translated("CreateFleet"):
+        raise NoCredentialsError
+    assert type(raised.value) is RailyardError
+
+
+@pytest.mark.parametrize("code", sorted(MEANING[CapacityUnavailable]))
+def test_a_capacity_refusal_is_one_whatever_its_status(code: str) -> None:
+    assert {type(translate(said(code, status), "x")) for status in (400, 500, 503)} == {CapacityUnavailable}
+    assert translate(said(code), "x").code == code

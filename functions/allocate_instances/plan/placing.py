@@ -213,6 +213,7 @@ def _draft(
     ends_at = facts.now + timedelta(seconds=pool.max_life_seconds)
     launch = Launch(
         launch_id=token,
+        open="open",
         pool=pool.name,
         plan=LaunchPlan(
             template=facts.templates[pool.name],

@@ -87,7 +87,7 @@ class Launch:
     slots: tuple[Slot, ...]
     deadline: datetime
     opened_at: datetime
-    open: str | None = "open"
+    open: str | None = None
     open_calls: int = 1
     first_call_at: datetime
     lock_until: datetime

@@ -220,7 +220,7 @@ def resolve_pool(
         agent=document.node.agent,
         parameters={key: (rule.pattern, rule.required) for key, rule in document.node.parameters.items()},
         tags=document.tags,
-        document=msgspec.to_builtins(document),
+        document=msgspec.json.decode(msgspec.json.encode(document)),  # lists, as a table gives them back
     )
 
 
