@@ -126,6 +126,8 @@ def _batch(records: Sequence[Mapping[str, Any]], settings: Settings) -> Batch:
 
 
 def _report(outcome: Outcome) -> None:
+    if outcome.trouble:
+        logger.warning("messages come again", reason=outcome.trouble)
     counts = {
         "accepted": outcome.accepted,
         "answered": outcome.refused,

@@ -32,6 +32,8 @@ class Outcome:
     accepted: int = 0
     waiting: int = 0
     launched: int = 0
+    trouble: str = ""
+    """What kept a table from taking what was accepted: those messages come again, and find what was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,16 @@ def run(batch: Batch, ports: Ports, settings: Settings) -> Outcome:
     serving.serve(waiting, None)
     messages = batch.messages
     while messages:
-        accepted, messages, known = _accept(messages, ports, outcome)
-        serving.serve(accepted, known)
+        accepted, twins, known = _accept(messages, ports, outcome)
+        try:
+            serving.serve(accepted, known)
+        except (Throttled, Ambiguous) as trouble:
+            outcome.trouble = str(trouble)
+            outcome.failed += [
+                message.message_id for message in messages if message.message_id not in outcome.failed
+            ]
+            break
+        messages = twins
     outcome.waiting, outcome.launched = serving.waiting, serving.launched
     return outcome
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local.ec2.timing import PROMPT
+from railyard.errors import Throttled
 from railyard.model.launches import Launch, LaunchState
+from railyard.model.ledger import Commit
 from railyard.model.pools import Limits
 from railyard.model.requests import RequestState
 from tests.bench import Bench, Crash, allocate_body, bench, lost_answer
@@ -378,3 +381,23 @@ def test_ten_requests_on_new_capacity_cost_a_counted_number_of_ec2_calls(yard: B
     yard.client.calls.clear()
     yard.ask(*(allocate_body(f"ci-{i}") for i in range(9)))
     assert [name for name, _ in yard.client.calls] == ["CreateFleet"]
+
+
+def test_when_the_tables_stay_busy_the_messages_come_again_and_find_what_was_stored(
+    yard: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = yard.ledger.commit
+
+    def busy(change: Commit, limits: Any = None) -> None:
+        if change.launches:
+            raise Throttled("the items stay busy")
+        commit(change, limits)
+
+    monkeypatch.setattr(yard.ledger, "commit", busy)
+    outcome = yard.ask(allocate_body("a"), allocate_body("b", pool="nowhere"))
+    assert (len(outcome.failed), outcome.trouble) == (2, "the items stay busy")
+    monkeypatch.undo()
+    assert yard.ask(allocate_body("a"), allocate_body("b", pool="nowhere")).failed == []
+    yard.look()
+    assert yard.request("a").state is RequestState.FULFILLED
+    assert yard.request("b").state is RequestState.REFUSED
