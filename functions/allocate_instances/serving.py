@@ -18,10 +18,13 @@ from allocate_instances.settings import Settings
 from railyard.errors import Conflict, LimitExceeded
 from railyard.model.catalogue import Catalogue
 from railyard.model.instances import Instance
-from railyard.model.ledger import Commit, RequestChange
+from railyard.model.ledger import Commit, RequestChange, together
 from railyard.model.pools import Counters, Pool, Requester
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
+
+MOST_TOGETHER = 90
+"""Items of one transaction. ``docs/protocol.md`` rule 8."""
 
 MAX_ROUNDS = 4
 """Launches that one request may try in one invocation; then it waits for the next tick."""
@@ -108,6 +111,19 @@ class Serving:
             return False
         return True
 
+    def _try_together(
+        self, changes: Sequence[Commit], limits: Mapping[tuple[str, str], int] | None = None
+    ) -> bool:
+        """Commit *changes* in one transaction, if that is more than one and not too much; else they go one by one."""
+        whole = together(changes)
+        if len(changes) < 2 or whole.size > MOST_TOGETHER:
+            return False
+        try:
+            self._ports.ledger.commit(whole, limits)
+        except (Conflict, LimitExceeded):
+            return False
+        return True
+
     def _facts(self, waiting: Sequence[Waiting], known: Known | None) -> Facts:
         ports = self._ports
         if known is None:
@@ -130,10 +146,10 @@ class Serving:
             for (pool, architecture), vcpus in sorted(least_vcpus(waiting, facts).items())
             for machine in self._ports.ledger.roomy(pool, architecture, vcpus)
         ]
-        done: dict[str, Request] = {}
-        for commit in reuse(waiting, machines, facts):
-            if self.try_commit(commit):
-                done[commit.requests[0][1].request_id] = commit.requests[0][1]
+        commits = reuse(waiting, machines, facts)
+        if not self._try_together(commits):
+            commits = tuple(commit for commit in commits if self.try_commit(commit))
+        done = {after.request_id: after for commit in commits for _, after in commit.requests}
         left = [(done.get(r.request_id, before), done.get(r.request_id, r)) for before, r in waiting]
         return [(before, request) for before, request in left if request.unanswered]
 
@@ -144,9 +160,13 @@ class Serving:
             for draft in placement.drafts
             for _, request in draft.requests
         }
+        changes = [
+            Commit(requests=draft.requests, launches=((None, draft.launch),)) for draft in placement.drafts
+        ]
+        if self._try_together(changes, limits):
+            return list(placement.drafts)
         held = []
-        for draft in placement.drafts:
-            change = Commit(requests=draft.requests, launches=((None, draft.launch),))
+        for draft, change in zip(placement.drafts, changes, strict=True):
             try:
                 self._ports.ledger.commit(change, limits)
             except LimitExceeded as full:
@@ -163,12 +183,13 @@ class Serving:
     def _launched(self, drafts: Sequence[Draft], tried: dict[str, frozenset[str]]) -> list[Waiting]:
         """Make the calls of *drafts*; return the requests that want another launch, and note what was refused them."""
         waiting: list[Waiting] = []
+        stored = {request.request_id: request for draft in drafts for _, request in draft.requests}
         for draft in drafts:
             if self._ports.time_left() < self._settings.call_margin:
                 self._launching.postpone(draft.launch)
                 continue
             self.launched += 1
-            again, refused = self._launching.start(draft.launch, {r.request_id: r for _, r in draft.requests})
+            again, refused = self._launching.start(draft.launch, stored)
             for request in again:
                 tried[request.request_id] = tried.get(request.request_id, frozenset()) | refused
                 waiting.append((request, request))

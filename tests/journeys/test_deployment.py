@@ -22,7 +22,9 @@ def deployed(tmp_path: Path, **changes: Any) -> None:
 
 
 def test_what_only_ec2_can_know_fails_the_deployment_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(DeploymentFailed, match=r"pools\.default\.subnets: subnet-00000000 does not exist here"):
+    with pytest.raises(
+        DeploymentFailed, match=r"pools\.default\.subnets: subnet-00000000 does not exist here"
+    ):
         deployed(tmp_path, subnets=["subnet-00000000"])
 
 

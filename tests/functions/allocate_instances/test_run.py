@@ -376,11 +376,36 @@ def test_a_machine_of_an_older_template_is_left_to_run_out(yard: Bench) -> None:
     assert len(yard.instances()) == 2
 
 
-def test_ten_requests_on_new_capacity_cost_a_counted_number_of_ec2_calls(yard: Bench) -> None:
+def counted(yard: Bench) -> list[str]:
+    """Count calls from here on: EC2's and DynamoDB's, in their order."""
+    calls: list[str] = []
+    yard.client.before = calls.append
+    yard.dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    return calls
+
+
+def test_ten_requests_on_new_capacity_cost_four_calls_and_one_for_a_second_launch(yard: Bench) -> None:
     yard.ask(allocate_body("warm"))
-    yard.client.calls.clear()
-    yard.ask(*(allocate_body(f"ci-{i}") for i in range(9)))
-    assert [name for name, _ in yard.client.calls] == ["CreateFleet"]
+    calls = counted(yard)
+    yard.ask(*(allocate_body(f"ci-{i}", sharing="exclusive") for i in range(5)))
+    look, room = ["BatchGetItem"], ["Query", "Query"]
+    launch = ["CreateFleet", "TransactWriteItems"]
+    assert calls == [*look, room[0], "TransactWriteItems", *launch]
+    calls.clear()
+    large = {"vcpus": 8, "memory_mib": 4096}
+    yard.ask(allocate_body("a"), allocate_body("b", requirements=large))
+    assert calls == [*look, room[0], "TransactWriteItems", *launch, *launch]
+
+
+def test_requests_on_machines_that_run_cost_a_look_a_query_and_one_transaction(yard: Bench) -> None:
+    yard.ask(*(allocate_body(f"first-{i}") for i in range(5)))
+    yard.look()
+    release = {"version": 1, "action": "release", "epoch": 1}
+    yard.lease(*(release | {"request_id": f"first-{i}"} for i in range(5)))
+    calls = counted(yard)
+    yard.ask(*(allocate_body(f"again-{i}") for i in range(5)))
+    assert calls == ["BatchGetItem", "Query", "TransactWriteItems"]
+    assert {yard.request(f"again-{i}").state for i in range(5)} == {RequestState.FULFILLED}
 
 
 def test_when_the_tables_stay_busy_the_messages_come_again_and_find_what_was_stored(

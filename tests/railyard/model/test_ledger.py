@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from railyard.model.instances import Instance, InstanceState
 from railyard.model.launches import Launch, LaunchState
-from railyard.model.ledger import Commit, Weight
+from railyard.model.ledger import Commit, Weight, together
 from railyard.model.requests import Request
 from tests.builders import NOW, a_launch, a_request, a_tenant, an_instance, reserved
 
@@ -169,8 +169,29 @@ def test_a_change_and_its_inverse_spend_nothing(steps: list[tuple[Move, int]]) -
             launches=tuple((after, before) for before, after in there.launches if before),
             instances=tuple((after, before) for before, after in there.instances if before),
         )
-        assert there.plus(back).spending() == {}
-        assert there.plus(back).quotas() == {}
+        assert negated(there) == (dict(back.spending()), dict(back.quotas()))
+
+
+def negated(change: Commit) -> tuple[dict[str, Weight], dict[tuple[str, str], int]]:
+    """Return what *change* spends and holds, with the sign turned."""
+    spending = {pool: Weight().plus(weight, -1) for pool, weight in change.spending().items()}
+    return spending, {key: -count for key, count in change.quotas().items()}
+
+
+@given(steps=STEPS)
+def test_changes_made_together_spend_what_they_spend_one_by_one(steps: list[tuple[Move, int]]) -> None:
+    books, changes = Books(), []
+    for move, pick in steps:
+        changes.append(move(books, pick))
+        books.apply(changes[-1])
+    spent: dict[str, Weight] = {}
+    for change in changes:
+        for pool, weight in change.spending().items():
+            spent[pool] = spent.get(pool, Weight()).plus(weight)
+    whole = together(changes)
+    assert whole.spending() == {pool: weight for pool, weight in sorted(spent.items()) if weight != Weight()}
+    names = [request.request_id for _, request in whole.requests]
+    assert len(names) == len(set(names))
 
 
 def test_only_a_new_launch_is_guarded_by_the_limits() -> None:

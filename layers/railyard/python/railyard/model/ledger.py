@@ -48,14 +48,6 @@ class Commit:
     launches: tuple[LaunchChange, ...] = ()
     instances: tuple[InstanceChange, ...] = ()
 
-    def plus(self, other: Commit) -> Commit:
-        """Return both as one."""
-        return Commit(
-            requests=self.requests + other.requests,
-            launches=self.launches + other.launches,
-            instances=self.instances + other.instances,
-        )
-
     @property
     def guarded(self) -> bool:
         """Whether it takes from limits, and may fail for it: only a new launch does. Anything else is a fact."""
@@ -81,6 +73,28 @@ class Commit:
         """How many items its transaction has."""
         changes = len(self.requests) + len(self.launches) + len(self.instances)
         return changes + len(self.spending()) + len(self.quotas())
+
+
+def together(commits: Iterable[Commit]) -> Commit:
+    """Return *commits*, made one after the other, as one: a record that several of them change is changed once."""
+    requests: dict[str, RequestChange] = {}
+    launches: dict[str, LaunchChange] = {}
+    instances: dict[str, InstanceChange] = {}
+    for commit in commits:
+        for asked, request in commit.requests:
+            requests[request.request_id] = requests.get(request.request_id, (asked, request))[0], request
+        for was, launch in commit.launches:
+            launches[launch.launch_id] = launches.get(launch.launch_id, (was, launch))[0], launch
+        for seen, instance in commit.instances:
+            instances[instance.instance_id] = (
+                instances.get(instance.instance_id, (seen, instance))[0],
+                instance,
+            )
+    return Commit(
+        requests=tuple(requests.values()),
+        launches=tuple(launches.values()),
+        instances=tuple(instances.values()),
+    )
 
 
 def weight_of_launch(launch: Launch | None) -> Weight:
