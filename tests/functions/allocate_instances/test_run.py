@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from local.ec2.timing import PROMPT
 from railyard.errors import Throttled
@@ -426,3 +427,46 @@ def test_when_the_tables_stay_busy_the_messages_come_again_and_find_what_was_sto
     yard.look()
     assert yard.request("a").state is RequestState.FULFILLED
     assert yard.request("b").state is RequestState.REFUSED
+
+
+def test_machines_that_show_are_bound_without_another_call(yard: Bench) -> None:
+    crash_at(yard, "CreateFleet", "after")
+    with pytest.raises(Crash):
+        yard.ask(allocate_body())
+    yard.client.calls.clear()
+    yard.pass_time(seconds=120)
+    yard.reap()
+    yard.follow()
+    assert "CreateFleet" not in [name for name, _ in yard.client.calls]
+    assert yard.ledger.open_launches() == []
+
+
+def test_a_refusal_settles_nothing_while_an_earlier_call_may_still_take_effect(yard: Bench) -> None:
+    from botocore.exceptions import ClientError
+
+    def fail(error: Exception) -> None:
+        def broken(called: str) -> None:
+            if called == "CreateFleet":
+                yard.client.before = lambda _: None
+                raise error
+
+        yard.client.before = broken
+
+    fail(ReadTimeoutError(endpoint_url="http://ec2"))
+    yard.ask(allocate_body(timeout_seconds=3600))
+    refused = {"Error": {"Code": "InsufficientInstanceCapacity", "Message": "none"}}
+    fail(ClientError(refused, "CreateFleet"))  # type: ignore[arg-type]
+    yard.wake.take()  # the pointer of the lost answer is lost too
+    yard.pass_time(seconds=120)
+    yard.reap()
+    yard.follow()
+    launch = the_launch(yard)
+    assert (launch.state, launch.open_calls) == (LaunchState.INTENT, 1)
+    assert yard.counters().slots_free == 9
+    assert yard.request("ci-1").attempt == 1
+    yard.pass_time(seconds=60)
+    yard.reap()
+    yard.follow()
+    yard.look()
+    assert yard.request("ci-1").state is RequestState.FULFILLED
+    assert len(yard.instances()) == 1
