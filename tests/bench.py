@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from allocate_instances.handler import Ec2Launches
+from allocate_instances.ec2 import Ec2Launches
 from allocate_instances.request import Pointer
 from allocate_instances.run import Batch, Outcome
 from allocate_instances.run import run as allocate

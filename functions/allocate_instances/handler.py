@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from allocate_instances.ec2 import Ec2Launches
 from allocate_instances.request import read_pointer
 from allocate_instances.run import Batch, Outcome, run
 from allocate_instances.serving import Ports
@@ -23,41 +24,8 @@ from railyard.aws.queues import Pointers, message_of
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.requesters import Requesters
 from railyard.errors import InvalidRequest
-from railyard.model.fleets import FleetAnswer, Machine
-from railyard.model.launches import Launch
 from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
-
-
-class Ec2Launches:
-    """EC2 and the wake queue, as launching needs them."""
-
-    def __init__(self, fleets: Fleets, instances: Ec2Instances, pointers: Pointers) -> None:
-        self._fleets, self._instances, self._pointers = fleets, instances, pointers
-
-    def launch(self, launch: Launch) -> FleetAnswer:
-        """Make the call of *launch*."""
-        return self._fleets.launch(launch)
-
-    def started(self, launch_id: str) -> Sequence[Machine]:
-        """List what *launch_id* started, dead ones included."""
-        return [
-            Machine(
-                instance_id=each.instance_id,
-                instance_type=each.instance_type,
-                availability_zone=each.availability_zone,
-                market=each.market,
-            )
-            for each in self._instances.of_launch(launch_id)
-        ]
-
-    def forget(self, template: str) -> None:
-        """Make *template* anew next time."""
-        self._fleets.forget(template)
-
-    def wake(self, pointers: Iterable[Mapping[str, Any]], *, delay_seconds: int) -> None:
-        """Send pointers to ourselves."""
-        self._pointers.send(pointers, delay_seconds=delay_seconds)
 
 
 @cache

@@ -18,13 +18,10 @@ from allocate_instances.settings import Settings
 from railyard.errors import Conflict, LimitExceeded
 from railyard.model.catalogue import Catalogue
 from railyard.model.instances import Instance
-from railyard.model.ledger import Commit, RequestChange, together
+from railyard.model.ledger import MAX_ITEMS, Commit, RequestChange, together
 from railyard.model.pools import Counters, Pool, Requester
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
-
-MOST_TOGETHER = 90
-"""Items of one transaction. ``docs/protocol.md`` rule 8."""
 
 MAX_ROUNDS = 4
 """Launches that one request may try in one invocation; then it waits for the next tick."""
@@ -116,7 +113,7 @@ class Serving:
     ) -> bool:
         """Commit *changes* in one transaction, if that is more than one and not too much; else they go one by one."""
         whole = together(changes)
-        if len(changes) < 2 or whole.size > MOST_TOGETHER:
+        if len(changes) < 2 or whole.size > MAX_ITEMS:
             return False
         try:
             self._ports.ledger.commit(whole, limits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +11,7 @@ from publish_events.settings import Settings
 from railyard.aws.bus import Bus
 from railyard.aws.clients import client
 from railyard.aws.clock import now
-from railyard.aws.queues import queue_url, send_batch
+from railyard.aws.queues import Replies
 from railyard.aws.tables.items import decode
 from railyard.aws.tables.requesters import Requesters
 from railyard.model.requests import Request
@@ -20,35 +19,31 @@ from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
 
 
-class SqsReplies:
-    """Reply queues in SQS, each reached in its own region."""
-
-    def send(self, arn: str, bodies: Sequence[str]) -> None:
-        """Send *bodies* to the queue *arn*, ten in a call."""
-        region = arn.split(":")[3]
-        for start in range(0, len(bodies), 10):
-            entries = [
-                {"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies[start : start + 10])
-            ]
-            send_batch(client("sqs", region), queue_url(arn), entries)
-
-
 @cache
-def _wired() -> tuple[Bus, Requesters]:
+def _wired() -> tuple[Bus, Replies, Requesters]:
     settings = from_environ(Settings, os.environ)
-    return Bus(client("events"), settings.bus_name), Requesters(client("dynamodb"), settings.requesters_table)
+    return (
+        Bus(client("events"), settings.bus_name),
+        Replies(lambda region: client("sqs", region)),
+        Requesters(client("dynamodb"), settings.requesters_table),
+    )
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
     """Publish what a batch of writes says. A failure repeats the whole batch; readers know each body by its id."""
-    bus, requesters = _wired()
+    bus, replies, requesters = _wired()
     images = [
         record["dynamodb"]["NewImage"] for record in event["Records"] if "NewImage" in record["dynamodb"]
     ]
     queues = {each.name: each.reply_queue_arn for each in requesters.all(now())}
-    outcome = run([decode(Request, image) for image in images], bus, SqsReplies(), queues)
+    outcome = run(
+        [decode(Request, image) for image in images],
+        bus,
+        replies,
+        queues,
+    )
     for arn in outcome.unreachable:
         logger.warning("reply queue out of reach", queue=arn)
     counts = {

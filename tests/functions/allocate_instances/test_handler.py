@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from allocate_instances import handler as door
+from allocate_instances.ec2 import Ec2Launches
 from allocate_instances.settings import Settings
 from railyard.aws.instances import Ec2Instances
 from railyard.errors import Throttled
@@ -24,7 +25,7 @@ class Requesters:
 
 
 def knock(stand: Bench, monkeypatch: pytest.MonkeyPatch, *records: Any) -> Any:
-    launches = door.Ec2Launches(stand.supplies.fleets, Ec2Instances(stand.client, "railyard"), stand.wake)  # type: ignore[arg-type]
+    launches = Ec2Launches(stand.supplies.fleets, Ec2Instances(stand.client, "railyard"), stand.wake)  # type: ignore[arg-type]
     wire(door, monkeypatch, stand.allocate_settings, stand.ledger, launches, stand.supplies, Requesters())
     return door.handler({"Records": list(records)}, CONTEXT)
 

@@ -13,6 +13,7 @@ from publish_events import handler as door
 from publish_events.settings import Settings
 from railyard.aws import clients
 from railyard.aws.bus import Bus
+from railyard.aws.queues import Replies
 from railyard.aws.tables.items import encode
 from railyard.aws.tables.requesters import Requesters
 from railyard.errors import RailyardError
@@ -45,7 +46,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with mock_aws():
         clients.client.cache_clear()
         made = World()
-        wire(door, monkeypatch, Bus(made.events, "railyard"), Requesters(made.dynamodb, "requesters"))
+        replies = Replies(lambda region: clients.client("sqs", region))
+        requesters = Requesters(made.dynamodb, "requesters")
+        wire(door, monkeypatch, Bus(made.events, "railyard"), replies, requesters)
         yield made
         clients.client.cache_clear()
 

@@ -139,8 +139,7 @@ def test_records_are_read_by_key(stand: Bench) -> None:
     assert stand.ledger.launches(["l-1", "l-2"]) == {"l-1": launch}
     assert stand.ledger.instances(["i-1"]) == {"i-1": machine}
     assert stand.ledger.open_launches() == [launch]
-    assert stand.ledger.pool("default") == stand.pool
-    assert stand.ledger.pool("none") is None
+    assert stand.ledger.pools().pools == {"default": stand.pool}
 
 
 def test_a_record_is_written_over_what_was_read_only(stand: Bench) -> None:

@@ -13,7 +13,6 @@ from moto import mock_aws
 
 from railyard.aws.tables.items import encode, tagged
 from railyard.aws.tables.writes import (
-    MAX_WRITES,
     Write,
     WritesConflict,
     commit,
@@ -25,6 +24,7 @@ from railyard.aws.tables.writes import (
     spend,
 )
 from railyard.errors import Denied, RailyardError, Throttled
+from railyard.model.ledger import MAX_ITEMS
 from railyard.model.requests import Request
 from tests.builders import a_request
 from tests.railyard.aws.stubs import Recorder, a_table, refused
@@ -81,11 +81,11 @@ def test_a_transaction_writes_nothing_and_names_the_positions_that_failed(dynamo
 def test_as_many_writes_as_the_protocol_allows_are_one_transaction_and_one_more_is_refused(
     dynamodb: Any,
 ) -> None:
-    wanted = [put(a_request(f"r-{n}")) for n in range(MAX_WRITES + 1)]
+    wanted = [put(a_request(f"r-{n}")) for n in range(MAX_ITEMS + 1)]
     with pytest.raises(ValueError, match="at most 90"):
         commit(dynamodb, wanted)
     assert ids(dynamodb) == set()
-    commit(dynamodb, wanted[:MAX_WRITES])
+    commit(dynamodb, wanted[:MAX_ITEMS])
     assert len(ids(dynamodb)) == 90
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,23 @@ class Pointers:
                 for i, body in enumerate(bodies[start : start + 10])
             ]
             send_batch(self._sqs, self._url, entries)
+
+
+class Replies:
+    """Other people's queues, each reached in its own region."""
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        """*client* returns the SQS client of a region."""
+        self._client = client
+
+    def send(self, arn: str, bodies: Sequence[str]) -> None:
+        """Send *bodies* to the queue *arn*, ten in a call."""
+        sqs = self._client(arn.split(":")[3])
+        for start in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies[start : start + 10])
+            ]
+            send_batch(sqs, queue_url(arn), entries)
 
 
 def send_batch(sqs: Any, url: str, entries: list[dict[str, Any]]) -> None:

@@ -14,6 +14,9 @@ from railyard.model.instances import Instance, InstanceState
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.requests import Request
 
+MAX_ITEMS = 90
+"""Items of one transaction; DynamoDB allows 100. ``docs/protocol.md`` rule 8."""
+
 RequestChange = tuple[Request | None, Request]
 LaunchChange = tuple[Launch | None, Launch]
 InstanceChange = tuple[Instance | None, Instance]

@@ -90,11 +90,6 @@ class Ledger:
         found = self._get(self._tables.launches, [{"launch_id": key} for key in sorted(set(ids))])
         return {launch.launch_id: launch for launch in (decode(Launch, item) for item in found)}
 
-    def pool(self, name: str) -> Pool | None:
-        """Read one pool's definition."""
-        found = self._get(self._tables.pools, [{"pool": name, "part": DEFINITION}])
-        return decode(Pool, found[0]) if found else None
-
     def pools(self) -> Known:
         """Read every pool and its counters."""
         return _known([], scan(self._db, self._tables.pools))

@@ -19,9 +19,7 @@ from botocore.exceptions import ClientError
 from railyard.aws.errors import translate, translated
 from railyard.aws.tables.items import Item, encode, tagged
 from railyard.errors import Conflict, Throttled
-
-MAX_WRITES = 90
-"""Items of one transaction; DynamoDB allows 100. ``docs/protocol.md`` rule 8."""
+from railyard.model.ledger import MAX_ITEMS
 
 _TRIES = 4
 _BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -98,8 +96,8 @@ def commit(dynamodb: Any, writes: Sequence[Write]) -> None:
     if len(writes) == 1:
         _commit_one(dynamodb, writes[0])
         return
-    if len(writes) > MAX_WRITES:
-        raise ValueError(f"{len(writes)} writes in one transaction, at most {MAX_WRITES}")
+    if len(writes) > MAX_ITEMS:
+        raise ValueError(f"{len(writes)} writes in one transaction, at most {MAX_ITEMS}")
     items = [{write.verb: dict(write.body)} for write in writes]
     for attempt in range(_TRIES):
         try:
