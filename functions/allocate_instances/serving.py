@@ -97,7 +97,8 @@ class Serving:
             placement = place(waiting, facts, tried)
             self.waiting += sum(1 for _, request in placement.settled if request.unanswered)
             self._each(placement.settled)
-            waiting = self._launched(self._reserved(placement, facts), tried)
+            drafts, again = self._reserved(placement, facts)
+            waiting = again + self._launched(drafts, tried)
         self._each((before, request) for before, request in waiting if before is None)
 
     def try_commit(self, change: Commit) -> bool:
@@ -150,8 +151,11 @@ class Serving:
         left = [(done.get(r.request_id, before), done.get(r.request_id, r)) for before, r in waiting]
         return [(before, request) for before, request in left if request.unanswered]
 
-    def _reserved(self, placement: Placement, facts: Facts) -> list[Draft]:
-        """Commit the drafts that the limits allow; requests of the others wait with what stood in their way."""
+    def _reserved(self, placement: Placement, facts: Facts) -> tuple[list[Draft], list[Waiting]]:
+        """Commit the drafts that the limits allow; return them, and the requests that lost a race and try again.
+
+        What stands in the way of one request of a draft fails it whole: the others are stored by themselves then.
+        """
         limits = {
             (request.pool, request.requester): facts.pools[request.pool].limits.requester_instances
             for draft in placement.drafts
@@ -161,21 +165,29 @@ class Serving:
             Commit(requests=draft.requests, launches=((None, draft.launch),)) for draft in placement.drafts
         ]
         if self._try_together(changes, limits):
-            return list(placement.drafts)
-        held = []
+            return list(placement.drafts), []
+        held: list[Draft] = []
+        obstacles: dict[str, Reason | None] = {}
         for draft, change in zip(placement.drafts, changes, strict=True):
             try:
                 self._ports.ledger.commit(change, limits)
             except LimitExceeded as full:
-                obstacle = Reason(code=Code(full.code), message=str(full))
-                self._each(
-                    (before, _unreserved(request, draft, obstacle)) for before, request in draft.requests
-                )
+                reason = Reason(code=Code(full.code), message=str(full))
+                obstacles |= dict.fromkeys((request.request_id for _, request in draft.requests), reason)
             except Conflict:
-                continue  # somebody else serves one of these; the rest is found by the next tick
+                for _, request in draft.requests:
+                    obstacles.setdefault(request.request_id, None)
             else:
                 held.append(draft)
-        return held
+        stored = {request.request_id for draft in held for _, request in draft.requests}
+        lost = together(changes).requests
+        return held, [
+            (after, after)
+            for before, request in lost
+            if request.request_id in obstacles and request.request_id not in stored
+            for after in (_unreserved(before, request, obstacles[request.request_id]),)
+            if self.try_commit(Commit(requests=((before, after),))) and after.obstacle is None
+        ]
 
     def _launched(self, drafts: Sequence[Draft], tried: dict[str, frozenset[str]]) -> list[Waiting]:
         """Make the calls of *drafts*; return the requests that want another launch, and note what was refused them."""
@@ -211,6 +223,8 @@ def least_vcpus(waiting: Sequence[Waiting], facts: Facts) -> dict[tuple[str, str
     return least
 
 
-def _unreserved(request: Request, draft: Draft, obstacle: Reason) -> Request:
-    indexes = frozenset(s.index for s in request.shares if s.launch_id == draft.launch.launch_id)
-    return request.unplaced(indexes, obstacle)
+def _unreserved(before: Request | None, request: Request, obstacle: Reason | None) -> Request:
+    """Return *request* without the launches that it was given since *before*."""
+    kept = {share.launch_id for share in before.shares} if before else set()
+    given = frozenset(share.index for share in request.shares if share.launch_id not in kept)
+    return request.unplaced(given, obstacle)

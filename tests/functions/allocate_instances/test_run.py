@@ -470,3 +470,23 @@ def test_a_refusal_settles_nothing_while_an_earlier_call_may_still_take_effect(y
     yard.look()
     assert yard.request("ci-1").state is RequestState.FULFILLED
     assert len(yard.instances()) == 1
+
+
+def test_a_twin_that_another_invocation_stores_meanwhile_takes_no_other_request_down(
+    yard: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch looks before the twin is stored and writes after: its other requests must not be lost."""
+    yard.ask(allocate_body("twin"))
+    look = yard.ledger.look
+
+    def early(requests: Any, pools: Any, requesters: Any) -> Any:
+        return replace(look(requests, pools, requesters), requests={})
+
+    monkeypatch.setattr(yard.ledger, "look", early)
+    outcome = yard.ask(allocate_body("twin"), allocate_body("other"), allocate_body("third", count=2))
+    monkeypatch.undo()
+    assert outcome.failed == []
+    yard.look()
+    assert {yard.request(name).state for name in ("twin", "other", "third")} == {RequestState.FULFILLED}
+    assert len(yard.instances()) == 4
+    assert yard.counters().slots_free == 6
