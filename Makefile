@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup check test synth demo up schemas lock clean
+.PHONY: help setup check test mutate-model synth demo up schemas lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: setup  ## lint, types, import rules
 
 test: setup  ## every test, with branch coverage
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+mutate-model: setup  ## switch each promise of the EC2 model off and see its test fail
+	$(BIN)/python -m tests.local.ec2.mutate
 
 synth: setup  ## the CloudFormation template and assets, into cdk.out
 	$(BIN)/python app.py

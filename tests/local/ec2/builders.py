@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
+import boto3
 import pytest
 
 from local.ec2 import PROMPT, Ec2, Ec2Error, Timing
+from tests.local.ec2.ways import Ask, Boto3, Moto
 
 REGION = "us-east-1"
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ARM, X86 = "ami-0f1a7ca5466655be0", "ami-0f1a7ca96f2b9cbce"
 OWNER = "075585003325"
+
+ASK: Callable[[Ec2], Ask] | None = attrgetter("call")
+"""How a world asks its model; None asks plain moto instead. See ``ways``."""
 
 
 def an_image(image_id: str, architecture: str, **changes: Any) -> dict[str, Any]:
@@ -48,14 +55,23 @@ class World:
 
     def __post_init__(self) -> None:
         """Build the model with both images and the launch template ``arm``."""
-        self.ec2 = Ec2(lambda: self.now, seed=self.seed, on_event=self.events.append, timing=self.timing)
+        self.ec2: Any
+        self.ask: Ask
+        if ASK:
+            self.ec2 = self._model()
+            self.ask = ASK(self.ec2)
+        else:
+            self.ec2, self.ask = Moto(), Boto3(lambda region: boto3.client("ec2", region))
         for image in (an_image(ARM, "arm64"), an_image(X86, "x86_64")):
             self.ec2.add_image(REGION, image)
         self.template("arm", ImageId=ARM)
 
+    def _model(self) -> Ec2:
+        return Ec2(lambda: self.now, seed=self.seed, on_event=self.events.append, timing=self.timing)
+
     def call(self, operation: str, region: str = REGION, /, **parameters: Any) -> dict[str, Any]:
         """Call the model."""
-        return self.ec2.call(region, operation, parameters)
+        return self.ask(region, operation, parameters)
 
     def refused(self, operation: str, region: str = REGION, /, **parameters: Any) -> str:
         """Return the code with which the model refuses a call."""
@@ -79,7 +95,8 @@ class World:
 
     def launch(self, count: int = 1, market: str = "on-demand", **changes: Any) -> list[str]:
         """Launch *count* c7g.large in us-east-1a, whatever the capacity was, and let them run."""
-        self.ec2.set_capacity("c7g.large", f"{REGION}a", market, count)
+        if ASK:
+            self.ec2.set_capacity("c7g.large", f"{REGION}a", market, count)
         ids = ids_of(self.fleet(count=count, market=market, **changes))
         assert len(ids) == count
         self.ec2.advance()
@@ -87,7 +104,10 @@ class World:
 
     def state_of(self, instance_id: str) -> str:
         """Return the true state of an instance."""
-        return self.ec2.instance(instance_id).state
+        if not ASK:
+            (instance,) = self.shown(InstanceIds=[instance_id])
+            return str(instance["State"]["Name"])
+        return str(self.ec2.instance(instance_id).state)
 
     def shown(self, **parameters: Any) -> list[dict[str, Any]]:
         """Return what one DescribeInstances call shows."""

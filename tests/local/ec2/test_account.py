@@ -16,7 +16,8 @@ RULE: dict[str, Any] = {
 
 def group(world: World, name: str = "nodes") -> str:
     """Create a security group."""
-    return world.ec2.create_security_group(REGION, name, "Nodes", world.ec2.vpc_id)
+    made = world.call("CreateSecurityGroup", GroupName=name, Description="Nodes")
+    return str(made["GroupId"])
 
 
 def test_there_are_six_zones_each_with_a_default_subnet(world: World) -> None:

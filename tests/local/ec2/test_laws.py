@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.ec2 import HARSH
 from local.ec2.filters import pattern
 from tests.local.ec2.builders import REGION, World, an_override, fleet_request, ids_of, members
+
+pytestmark = pytest.mark.ways("direct")  # hundreds of histories: the model alone
 
 MARKETS = st.sampled_from(["on-demand", "spot"])
 PLACES = st.builds(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.local.ec2.builders import World, an_override, ids_of
 
 UNKNOWN = "i-0123456789abcdef0"
@@ -65,6 +67,7 @@ def test_a_batch_has_at_most_1000_ids(world: World) -> None:
     assert world.refused("TerminateInstances", InstanceIds=[UNKNOWN] * 1001) == "InvalidParameterValue"
 
 
+@pytest.mark.ways("direct")  # boto3 knows no rockets
 def test_what_is_not_modelled_says_so(world: World) -> None:
     assert world.refused("RunInstances", MinCount=1, MaxCount=1) == "UnsupportedOperation"
     assert world.refused("LaunchRockets") == "InvalidAction"

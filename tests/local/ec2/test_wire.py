@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import botocore.session
@@ -15,14 +14,15 @@ from moto.core.serialize import EC2Serializer
 
 from local.ec2 import wire
 from tests.local.ec2.builders import ARM, REGION, START, World, an_override, fleet_request, ids_of, members
-from tests.local.ec2.serving import served
+from tests.local.ec2.serving import Served
+
+pytestmark = pytest.mark.ways("direct")
 
 
 @pytest.fixture
-def ec2(world: World) -> Iterator[Any]:
+def ec2(world: World, served: Served) -> Any:
     """Return a boto3 client of *world*."""
-    with ExitStack() as stack:
-        yield stack.enter_context(served(world.ec2))("ec2")
+    return served.client(world.ec2)
 
 
 def test_boto3_launches_finds_and_terminates(world: World, ec2: Any) -> None:
@@ -61,9 +61,8 @@ def test_an_unsigned_request_is_refused(world: World) -> None:
     assert wire.respond(world.ec2, method="POST", url="/", headers={}, body=body)[0] == 401
 
 
-def test_a_price_list_page_reaches_boto3(world: World) -> None:
-    with served(world.ec2) as client:
-        page = client("pricing").get_products(ServiceCode="AmazonEC2", MaxResults=7)
+def test_a_price_list_page_reaches_boto3(world: World, served: Served) -> None:
+    page = served.client(world.ec2, "pricing").get_products(ServiceCode="AmazonEC2", MaxResults=7)
     assert len(page["PriceList"]) == 7
 
 
