@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup check test mutate-model synth demo up schemas lock clean
+.PHONY: help setup check test mutate-model synth demo up deploy-local schemas lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ demo: setup  ## a day of Railyard on this machine, told in a minute
 up: setup  ## the embedded AWS, until Ctrl-C
 	$(BIN)/python -m local up
 
+deploy-local: setup  ## deploy, change and destroy with the real cdk command, on this machine
+	$(BIN)/python -m local deploy
+
 schemas: setup  ## renew docs/schemas from the code
 	$(BIN)/python docs/schemas/generate.py
 
@@ -51,4 +54,4 @@ lock: setup  ## renew the lock files (hashes, no addresses)
 	for layer in vendor feed; do $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.13 --python-platform aarch64-manylinux2014 layers/$$layer/requirements.in -o layers/$$layer/requirements.txt; done
 
 clean:  ## remove everything that a target made
-	rm -rf .venv .local .build cdk.out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv node_modules .local .build cdk.out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

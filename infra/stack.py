@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack, StackSynthesizer
 from constructs import Construct
 
 from infra.foundation import lay
@@ -23,8 +23,11 @@ from infra.stage import Stage
 class RailyardStack(Stack):
     """One deployment of Railyard. Its outputs are a contract; all other names may change."""
 
-    def __init__(self, scope: Construct, stage: Stage) -> None:
-        super().__init__(scope, stage.stage, description="Railyard: EC2 capacity on request")
+    def __init__(
+        self, scope: Construct, stage: Stage, *, synthesizer: StackSynthesizer | None = None
+    ) -> None:
+        about = "Railyard: EC2 capacity on request"
+        super().__init__(scope, stage.stage, description=about, synthesizer=synthesizer)
         on = lay(self, stage)
         refresh = (refresh_amis.add(self, on), refresh_catalogue.add(self, on))
         api = serve_api.add(self, on)

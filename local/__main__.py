@@ -50,6 +50,7 @@ def up(
     ] = None,
     clock: Annotated[ClockKind, typer.Option(help="virtual: moved by POST /_local/clock")] = ClockKind.REAL,
     nodes: Annotated[NodeKind, typer.Option(help="manual: machines report only when told")] = NodeKind.AUTO,
+    empty: Annotated[bool, typer.Option(help="deploy nothing: cdk deploy --method=direct will")] = False,
     state: State = REPOSITORY / ".local",
 ) -> None:
     """Start the embedded AWS and keep it until Ctrl-C."""
@@ -62,6 +63,7 @@ def up(
         api_port=api_port,
         feed_url=feed_url,
         images=images,
+        empty=empty,
     )
     try:
         with World(options) as world:
@@ -79,6 +81,19 @@ def demo() -> None:
 
     unwind_when_told()
     main()
+
+
+@app.command()
+def deploy(state: State = REPOSITORY / ".local" / "deploy") -> None:
+    """Deploy, change and destroy the app with the real cdk command, on an empty embedded AWS."""
+    from local import cdk
+
+    unwind_when_told()
+    try:
+        cdk.main(Options(state=state.resolve(), clock="virtual", empty=True))
+    except cdk.CommandFailed as failed:
+        print(failed, file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 def _tell(world: World) -> None:

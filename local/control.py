@@ -124,7 +124,7 @@ def status(world: World) -> dict[str, Any]:
         **world.endpoints,
         "clock": {"now": world.clock.now().isoformat(), "kind": world.options.clock},
         "functions": {f.spec.name: {"workers": f.workers, "running": f.running} for f in functions},
-        "schedules": {s.name: s.due.isoformat() if s.due else None for s in world.schedules},
+        "schedules": {s.name: s.due.isoformat() if s.due else None for s in world.run.schedules},
         "queues": queue_depths(),
         "faults": [asdict(fault) for fault in world.faults.pending()],
     }

@@ -71,7 +71,9 @@ def create_stack(cloudformation: Any, ssm: Any, assembly: Assembly, parameters: 
     (cloudformation.update_stack if exists else cloudformation.create_stack)(**arguments)
     stack = cloudformation.describe_stacks(StackName=assembly.stack_name)["Stacks"][0]
     if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise DeploymentFailed(f"{stack['StackStatus']}: {stack.get('StackStatusReason', 'no reason given')}")
+        events = cloudformation.describe_stack_events(StackName=assembly.stack_name)["StackEvents"]
+        reasons = [event["ResourceStatusReason"] for event in events if "ResourceStatusReason" in event]
+        raise DeploymentFailed(f"{stack['StackStatus']}: {(reasons or ['no reason given'])[0]}")
 
 
 def carry_out_custom_resources(functions: Functions, answers: Answers, url: str) -> None:

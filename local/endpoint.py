@@ -79,7 +79,7 @@ class Endpoint:
             return Response(0, dropped=True)
         if fault and fault not in (LOST_RESPONSE, KILL_AFTER):
             return protocols.refusal(service, fault, "a fault that was asked for")
-        response = self._services.get(service, self._ask_moto)(request, region)
+        response = self._services.get(service, self.ask_moto)(request, region)
         if fault == KILL_AFTER:
             self._kill(request)
         return Response(0, dropped=True) if fault else response
@@ -89,7 +89,7 @@ class Endpoint:
 
     def _lambda(self, request: Request, region: str) -> Response:
         if protocols.operation(request, "lambda") != "Invoke":
-            return self._ask_moto(request, region)
+            return self.ask_moto(request, region)
         name = protocols.invoked_function(request)
         if not self._functions().has(name):
             return protocols.refusal("lambda", "ResourceNotFoundException", f"Function not found: {name}")
@@ -102,7 +102,8 @@ class Endpoint:
             return Response(200, result.payload(), {"X-Amz-Function-Error": "Unhandled"})
         return Response(200, result, {"X-Amz-Executed-Version": "$LATEST"})
 
-    def _ask_moto(self, request: Request, _region: str) -> Response:
+    def ask_moto(self, request: Request, _region: str) -> Response:
+        """Let moto answer."""
         status: list[Any] = []
 
         def start_response(line: str, headers: list[tuple[str, str]], *_: Any) -> None:

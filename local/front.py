@@ -28,7 +28,7 @@ def answer(world: World, request: Request) -> Response:
 
 
 def _api(world: World, request: Request, path: str) -> Response:
-    for route in world.routes:
+    for route in world.run.routes:
         parameters = route.parameters(request.method, path)
         if parameters is None:
             continue

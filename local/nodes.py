@@ -26,7 +26,7 @@ class Nodes:
         *,
         send: Callable[[str, str], None],
         principals: Principals,
-        role: tuple[str, str],
+        role: Callable[[], tuple[str, str]],
         now: Callable[[], datetime],
     ) -> None:
         self._send = send
@@ -55,7 +55,7 @@ class Nodes:
             "filesystems": [],
             "notices": [],
         } | (given or {})
-        role_id, role_name = self._role
+        role_id, role_name = self._role()
         self._send(json.dumps(report), self._principals.role(role_id, role_name, instance_id))
         return report
 

@@ -24,3 +24,4 @@ class Options:
     context: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     timing: Timing = HARSH
+    empty: bool = False

@@ -69,22 +69,22 @@ class Stepper:
         return not self._busy() and functions.finished == before
 
     def _busy(self) -> list[str]:
-        busy = [poller.name for poller in self._world.pollers if not poller.idle()]
+        busy = [poller.name for poller in self._world.run.pollers if not poller.idle()]
         return busy + self._world.functions.busy()
 
     def _next_due(self) -> datetime | None:
         now = self._world.clock.now()
-        moments = [schedule.due for schedule in self._world.schedules if schedule.due]
+        moments = [schedule.due for schedule in self._world.run.schedules if schedule.due]
         if effect := self._world.ec2.advance():
             moments.append(effect)
-        queues = {p.mapping.queue for p in self._world.pollers if isinstance(p, QueuePoller)}
+        queues = {p.mapping.queue for p in self._world.run.pollers if isinstance(p, QueuePoller)}
         if (seconds := next_visible(queues)) is not None:
             moments.append(now + timedelta(seconds=seconds))
         return min(moments, default=None)
 
     def _fire(self) -> None:
         now = self._world.clock.now()
-        for schedule in sorted(self._world.schedules, key=lambda schedule: schedule.due or now):
+        for schedule in sorted(self._world.run.schedules, key=lambda schedule: schedule.due or now):
             schedule.run_if_due(now)
         self._world.ec2.advance()
 

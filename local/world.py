@@ -1,7 +1,8 @@
 """The embedded AWS as one object: ``with World() as world`` starts everything and ends everything.
 
-Start: synthesised app -> preflight -> endpoint -> stack -> workers -> custom resources, pollers and
-schedules. On a virtual clock ``advance`` moves from one due moment to the next (``local.stepping``).
+Start: endpoint -> synthesised app -> stack, through CloudFormation like any other deployment, which then
+runs (``local.cloudformation``). On a virtual clock ``advance`` moves from one due moment to the next
+(``local.stepping``).
 
 moto keeps its state in the process, so one world runs at a time in each; worlds in several processes do not
 meet as long as their state folders differ.
@@ -12,14 +13,17 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Self
 
-from local import account, aws, control, front, gateway, preflight, releases, shims, wiring
+from local import account, aws, control, front, preflight, releases, shims
 from local.assembly import Assembly, assembly
 from local.calls import Call, Faults
 from local.clock import Clock
+from local.cloudformation import CloudFormation
 from local.deployment import Answers, carry_out_custom_resources, create_stack
 from local.endpoint import Endpoint
 from local.feed import Feed
@@ -28,14 +32,12 @@ from local.identity import REGION, Principals
 from local.listener import Listener
 from local.nodes import Nodes
 from local.options import Options
-from local.pollers import QueueMapping, QueuePoller
+from local.running import RunningStack
 from local.runtime_api import Failure
 from local.runtime_folder import lay_out
-from local.schedules import Schedule
 from local.shims import security_group
 from local.specs import FunctionSpec, Surroundings
 from local.stepping import Stepper
-from local.streams import StreamPoller
 from local.template import Stack
 from local.workers import Worker
 
@@ -51,12 +53,8 @@ class World:
     clock: Clock
     ec2: account.SharedEc2
     feed: Feed
-    functions: Functions
     nodes: Nodes
     principals: Principals
-    routes: list[gateway.Route]
-    schedules: list[Schedule]
-    stack: Stack
     aws_url: str
     front_url: str
 
@@ -66,7 +64,7 @@ class World:
         self.answers = Answers()
         self.feed = Feed()
         self.principals = Principals()
-        self.pollers: list[QueuePoller | StreamPoller] = []
+        self.run = RunningStack()
         self._assembly = assembly
         self._running = ExitStack()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -87,10 +85,8 @@ class World:
         self._running.callback(_ALONE.release)
         try:
             self._start_account()
-            self._start_stack()
-            self._start_functions()
-            self._start_wakers()
-            self.drain()  # what the deployment woke is part of it: whoever finds the endpoints finds images
+            if not self.options.empty:
+                self._deploy()
             self._write_endpoints()
         except BaseException:
             self.stop()
@@ -114,68 +110,80 @@ class World:
         for region, image in releases.images(self.clock.now(), self.options.images):
             self.ec2.add_image(region, image)
         security_group.EC2[:] = [self.ec2]
-        self.functions = Functions((), self._worker)
         self.endpoint = Endpoint(
             functions=lambda: self.functions,
             principals=self.principals,
             now=self.clock.now,
-            services={"ec2": account.ec2_service(self.ec2), "pricing": account.pricing_service},
+            services={
+                "ec2": account.ec2_service(self.ec2),
+                "pricing": account.pricing_service,
+                "cloudformation": CloudFormation(self).answer,
+            },
         )
         self.aws_url = self._listen(self.endpoint.answer, self.options.aws_port)
         self.front_url = self._listen(partial(front.answer, self), self.options.api_port)
+        self._runtime = lay_out(self.options.state / "runtime")
+        self.client("sqs").create_queue(QueueName=aws.reply_queue_name(self.context["stage"]))
+        self.nodes = Nodes(
+            send=self._send_report, principals=self.principals, role=self._node_role, now=self.clock.now
+        )
+        if self.options.nodes == "auto":
+            self.ec2.listeners.append(partial(self.nodes.boot, self._has_agent))
+        self._running.callback(self.run_nothing)
+        self._stepper = Stepper(self)
+        self._running.callback(self._stepper.close)
 
     def _listen(self, answer: Any, port: int) -> str:
         listener = Listener(answer, port)
         self._running.callback(listener.close)
         return listener.url
 
-    def _start_stack(self) -> None:
-        context = {
-            "stage": "railyard",
-            "requesters": aws.requester_context("railyard"),
-        } | self.options.context
-        self._assembly = self._assembly or assembly(context)
+    def _deploy(self) -> None:
+        self._assembly = self._assembly or assembly(self.context)
         preflight.check(self._assembly.template)
-        self.client("sqs").create_queue(QueueName=aws.reply_queue_name(str(context["stage"])))
-        feed = self.options.feed_url or f"{self.front_url}/feed/{{channel}}/{{board}}/current"
-        create_stack(self.client("cloudformation"), self.client("ssm"), self._assembly, {"FeedUrl": feed})
-        self.stack = Stack(self._assembly)
-
-    def _start_functions(self) -> None:
-        self._runtime = lay_out(self.options.state / "runtime")
-        self.functions = Functions(self.stack.functions(), self._worker)
-        self._running.callback(self.functions.close)
-        self.routes = gateway.routes(self.stack)
-        self.nodes = Nodes(
-            send=self._send_report,
-            principals=self.principals,
-            role=self._node_role(),
-            now=self.clock.now,
+        create_stack(
+            self.client("cloudformation"), self.client("ssm"), self._assembly, {"FeedUrl": self.feed_url}
         )
-        if self.options.nodes == "auto":
-            self.ec2.listeners.append(partial(self.nodes.boot, self._has_agent))
 
-    def _start_wakers(self) -> None:
-        self.schedules = wiring.schedules(self.stack, self.functions, self.clock.now())
-        for mapping in wiring.mappings(self.stack, virtual=self.clock.virtual):
-            if isinstance(mapping, QueueMapping):
-                self.pollers.append(QueuePoller(mapping, self.functions))
-            else:
-                self.pollers.append(StreamPoller(mapping, self.functions))
-        self._running.callback(self._close_wakers)
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """The synthesis context of a stack for this world."""
+        stage = str(self.options.context.get("stage", "railyard"))
+        return {"stage": stage, "requesters": aws.requester_context(stage)} | self.options.context
+
+    @property
+    def feed_url(self) -> str:
+        """Where a stack of this world finds releases."""
+        return self.options.feed_url or f"{self.front_url}/feed/{{channel}}/{{board}}/current"
+
+    @property
+    def assets(self) -> Mapping[str, Path]:
+        """The folders of asset keys that were never uploaded."""
+        return self._assembly.assets if self._assembly else {}
+
+    def run_stack(self, assembly: Assembly) -> None:
+        """Run the stack that CloudFormation now has, in the place of what ran before.
+
+        What the deployment wakes is part of it: whoever is told of its end finds images. Raises
+        DeploymentFailed.
+        """
+        self.run.close()
+        self.run = RunningStack(Stack(assembly), self._worker)
+        self.run.wake(self.clock.now(), virtual=self.clock.virtual)
+        self.carry_out_custom_resources()
+        self.drain()
+
+    def run_nothing(self) -> None:
+        """End whatever runs."""
+        self.run.close()
+        self.run = RunningStack()
+
+    def carry_out_custom_resources(self) -> None:
+        """Perform what the stack's custom resources ask for; raises DeploymentFailed."""
         carry_out_custom_resources(self.functions, self.answers, self.front_url)
-        self._stepper = Stepper(self)
-        self._running.callback(self._stepper.close)
 
-    def _close_wakers(self) -> None:
-        for poller in self.pollers:
-            poller.stop_receiving()
-        self.functions.close()  # batches under way end with their workers
-        for poller in self.pollers:
-            poller.close()
-
-    def _worker(self, spec: FunctionSpec) -> Worker:
-        role = self.stack.resource(spec.role)
+    def _worker(self, stack: Stack, spec: FunctionSpec) -> Worker:
+        role = stack.resource(spec.role)
         key = self.principals.role(role.id, role.name, spec.name, function=spec.name)
         around = Surroundings(
             state=self.options.state, runtime=self._runtime, clock=self.clock.path, endpoint=self.aws_url
@@ -207,16 +215,28 @@ class World:
         self._running.callback(path.unlink, missing_ok=True)
 
     @property
+    def stack(self) -> Stack:
+        """The stack that runs; raises LookupError if there is none."""
+        if self.run.stack is None:
+            raise LookupError("no stack is deployed")
+        return self.run.stack
+
+    @property
+    def functions(self) -> Functions:
+        """The functions that run."""
+        return self.run.functions
+
+    @property
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs."""
-        return self.stack.outputs
+        """The stack's outputs, none before it is deployed."""
+        return self.run.stack.outputs if self.run.stack else {}
 
     @property
     def api_url(self) -> str:
         """Where the stack's API is served, stage included."""
         return f"{self.front_url}/{front.STAGE}"
 
-    @cached_property
+    @property
     def endpoints(self) -> dict[str, Any]:
         """What ``.local/endpoints.json`` holds."""
         return {

@@ -105,6 +105,10 @@ class ScheduleType(Resource, CloudFormationModel):
         scheduler_backends[request.account][request.region].update_schedule(**cls._arguments(request))
         return cls(request.name)
 
+    def delete(self, account: str, region: str) -> None:
+        """Remove the schedule, whose name somebody may want again."""
+        scheduler_backends[account][region].delete_schedule("default", self.physical_resource_id)
+
     @staticmethod
     def _arguments(request: Request) -> dict[str, Any]:
         given = request.properties
@@ -143,6 +147,10 @@ class EventBusType(Resource, CloudFormationModel):
     def update(cls, original: Any, _request: Request) -> Any:
         """Keep the bus: its name is all that it has here."""
         return original
+
+    def delete(self, account: str, region: str) -> None:
+        """Remove the bus."""
+        events_backends[account][region].delete_event_bus(self.physical_resource_id)
 
 
 class StageType(Resource, CloudFormationModel):

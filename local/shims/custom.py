@@ -6,7 +6,7 @@ the recorded requests afterwards and performs CloudFormation's protocol itself (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -54,6 +54,10 @@ class CustomResourceType(Resource, CloudFormationModel):
         )
         PENDING.append(request)
         return cls(request)
+
+    def deletion(self) -> CustomRequest:
+        """Return the request that removes it."""
+        return replace(self.request, request_type="Delete", physical_id=self.physical_resource_id)
 
     @classmethod
     def update(cls, original: Any, request: Request) -> Any:

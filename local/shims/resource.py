@@ -103,6 +103,5 @@ class Resource:
         request = Request(name=name, properties=properties, account=account_id, region=region_name)
         return cls.update(original_resource, request)
 
-    @classmethod
-    def delete_from_cloudformation_json(cls, *_: Any, **__: Any) -> None:
-        """Forget it: a world ends as a whole."""
+    def delete(self, _account: str, _region: str) -> None:
+        """Remove it when its stack goes; by default there is nothing to remove."""

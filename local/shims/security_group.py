@@ -19,15 +19,14 @@ class SecurityGroupType(Resource, CloudFormationModel):
 
     @classmethod
     def create(cls, request: Request) -> Resource:
-        """Create the group in the VPC (the default one if none is named) with its rules."""
+        """Create the group in the VPC (the default one if none is named) with its rules.
+
+        CloudFormation waits until a new group is known everywhere; here it is at once.
+        """
         given, region, ec2 = request.properties, request.region, EC2[-1]
         vpc = given.get("VpcId") or _default_vpc(ec2, region)
-        wanted = {
-            "GroupName": given.get("GroupName", request.name),
-            "Description": given["GroupDescription"],
-            "VpcId": vpc,
-        }
-        group_id = ec2.call(region, "CreateSecurityGroup", wanted)["GroupId"]
+        name = given.get("GroupName", request.name)
+        group_id = ec2.create_security_group(region, name, given["GroupDescription"], vpc)
         for rule in given.get("SecurityGroupIngress", []):
             _authorize(ec2, region, "AuthorizeSecurityGroupIngress", group_id, rule)
         return cls(group_id, {"GroupId": group_id, "VpcId": vpc})
@@ -36,6 +35,10 @@ class SecurityGroupType(Resource, CloudFormationModel):
     def update(cls, original: Any, _request: Request) -> Any:
         """Keep the group: its rules decide nothing here."""
         return original
+
+    def delete(self, _account: str, region: str) -> None:
+        """Remove the group; EC2 refuses while an instance has it."""
+        EC2[-1].call(region, "DeleteSecurityGroup", {"GroupId": self.physical_resource_id})
 
 
 def _default_vpc(ec2: Any, region: str) -> str:

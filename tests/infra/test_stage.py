@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.app import build
 from infra.blocks.layers import REPOSITORY
 from infra.stage import Stage, read_stage
 from railyard.errors import InvalidSettings
@@ -95,3 +96,8 @@ def test_reply_queues_of_all_requesters_are_known_once(tmp_path: Path) -> None:
     two = {name: {"principals": ["AROA1"], "reply_queue_arn": REPLIES} for name in ("a", "b")}
     silent = {"c": {"principals": ["AROA2"]}}
     assert stage(tmp_path, "", requesters=two | silent).reply_queue_arns() == (REPLIES,)
+
+
+def test_an_unknown_synthesizer_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidSettings, match="default or cli-credentials, found nobody"):
+        build({"synthesizer": "nobody"})

@@ -50,7 +50,10 @@ def now(_: Event) -> str:
 def answer_cloudformation(event: Event) -> None:
     """Answer a custom resource request with the status that its properties ask for."""
     wanted = event["ResourceProperties"]
-    status = {"Status": wanted.get("Status", "SUCCESS"), "Reason": wanted.get("Reason", "")}
+    answer = wanted.get("Status", "SUCCESS")
+    if event["RequestType"] == "Delete":
+        answer = wanted.get("OnDelete", "SUCCESS")
+    status = {"Status": answer, "Reason": wanted.get("Reason", "")}
     body = json.dumps(status | {"PhysicalResourceId": "x"}).encode()
     urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
 

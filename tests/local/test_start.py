@@ -17,10 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import preflight, shims
-from local.deployment import Answers, DeploymentFailed, create_stack
+from local.deployment import Answers
 from local.preflight import Unsupported
-from local.shims import custom
-from local.shims.custom import CustomRequest
 from local.world import Options, World
 from tests.local.stand import a_resource, a_stack
 
@@ -137,32 +135,8 @@ def test_every_dropped_property_has_a_reason_and_none_is_honoured_too() -> None:
         assert name not in preflight.HONOURED.get(kind, "").split()
 
 
-def test_a_custom_resource_that_fails_stops_the_start_with_its_reason(world: World) -> None:
-    from local.deployment import carry_out_custom_resources
-
-    properties = {"Status": "FAILED", "Reason": "pool default: no such subnet"}
-    _ask(world, properties)
-    with pytest.raises(DeploymentFailed, match="pool default: no such subnet"):
-        carry_out_custom_resources(world.functions, world.answers, world.front_url)
-
-
 def test_a_custom_resource_s_answer_that_never_comes_is_a_failure() -> None:
     assert Answers().wait("never", 0.01) is None
-
-
-def test_an_update_asks_the_custom_resource_with_the_old_properties(world: World) -> None:
-    assembly = world.stack.assembly
-    changed = {**assembly.template["Resources"]["Custom"]["Properties"], "Pools": "new"}
-    resources = assembly.template["Resources"] | {"Custom": a_resource("Custom::Thing", **changed)}
-    template = assembly.template | {"Resources": resources}
-    updated = type(assembly)(assembly.stack_name, template, assembly.assets)
-    create_stack(world.client("cloudformation"), world.client("ssm"), updated, {})
-    (request,) = custom.PENDING
-    custom.PENDING.clear()
-    assert request.request_type == "Update"
-    assert request.properties["Pools"] == "new"
-    assert request.old_properties is not None
-    assert "Pools" not in request.old_properties
 
 
 @pytest.mark.usefixtures("out")
@@ -177,16 +151,3 @@ def test_a_node_reports_in_its_own_name(world: World) -> None:
     assert first["sequence"] == 2
     assert first["filesystems"][0]["used_bytes"] * 100 // first["filesystems"][0]["total_bytes"] in (89, 90)
 
-
-def _ask(world: World, properties: dict[str, Any]) -> None:
-    arn = world.functions.by_name["railyard-echo"].spec.arn
-    custom.PENDING.append(
-        CustomRequest(
-            request_type="Create",
-            kind="Custom::Thing",
-            logical_id="Custom",
-            physical_id=None,
-            stack_id="stack",
-            properties={"ServiceToken": arn, **properties},
-        )
-    )

@@ -55,7 +55,7 @@ def test_advancing_fires_every_due_moment_in_between(
 def test_a_hidden_message_comes_before_a_later_schedule(
     world: World, send: Callable[..., None], out: Callable[..., list[dict[str, Any]]]
 ) -> None:
-    world.advance((world.schedules[0].due or START).timestamp() - world.clock.now().timestamp() + 1)
+    world.advance((world.run.schedules[0].due or START).timestamp() - world.clock.now().timestamp() + 1)
     out()
     send("first", DelaySeconds=60)
     world.advance(700)

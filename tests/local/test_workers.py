@@ -121,7 +121,7 @@ def test_a_module_that_is_missing_is_an_init_error(world: World) -> None:
     from local.workers import Function
 
     spec = replace(world.functions.by_name["railyard-echo"].spec, handler="absent.handler")
-    function = Function(spec, lambda: world._worker(spec))
+    function = Function(spec, lambda: world._worker(world.stack, spec))
     try:
         result = function.invoke(b"{}")
     finally:
