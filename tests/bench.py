@@ -213,6 +213,26 @@ class Bench:
         machines = Ec2Instances(self.client, "railyard")
         return reap(self.ledger, machines, self.wake, self.signals, self.reap_settings, self.now)
 
+    def idle_machine(self, **body: Any) -> str:
+        """Have a machine started and given back; return its id."""
+        self.ask(allocate_body("first", **body))
+        self.look()
+        self.lease({"version": 1, "action": "release", "request_id": "first", "epoch": 1})
+        (instance_id,) = self.instances()
+        return instance_id
+
+    def meanwhile(self, reading: str, act: Callable[[], object]) -> None:
+        """Have *act* happen between the next *reading* of the ledger and what is written because of it."""
+        read = getattr(self.ledger, reading)
+
+        def overtaken(*keys: Any) -> Any:
+            delattr(self.ledger, reading)
+            found = read(*keys)
+            act()
+            return found
+
+        setattr(self.ledger, reading, overtaken)
+
     def pass_time(self, **span: float) -> None:
         """Turn the clock."""
         self.now += timedelta(**span)
@@ -223,6 +243,11 @@ class Bench:
     def request(self, request_id: str) -> Request:
         """Read a request."""
         return self.ledger.requests([request_id])[request_id]
+
+    def requests(self) -> list[Request]:
+        """Read every request, in no order."""
+        items = self.dynamodb.scan(TableName="requests")["Items"]
+        return [decode(Request, item) for item in items]
 
     def instances(self) -> dict[str, Any]:
         """Every instance that EC2 has, whatever its state, by id."""
@@ -239,9 +264,7 @@ class Bench:
 
     def said(self) -> list[dict[str, Any]]:
         """Answers of every request, by its last write, in no order."""
-        items = self.dynamodb.scan(TableName="requests")["Items"]
-        requests = [decode(Request, item) for item in items]
-        return [json.loads(body) for request in requests for body in request.outbox]
+        return [json.loads(body) for request in self.requests() for body in request.outbox]
 
     def put_pool(self, pool: Pool) -> None:
         """Replace the pool and its counters."""

@@ -21,6 +21,9 @@ from railyard.model.ledger import Commit, RequestChange
 from railyard.model.messages import Message
 from railyard.model.requests import Request
 
+Decision = tuple[Message, RequestChange | None]
+"""(what came, what is written for it): ``None`` when there is nothing to say."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -56,18 +59,9 @@ def run(batch: Batch, ports: Ports, settings: Settings) -> Outcome:
         except (Conflict, Throttled, Ambiguous):
             outcome.failed.append(message_id)
     serving.serve(waiting, None)
-    messages = batch.messages
-    while messages:
-        accepted, twins, known = _accept(messages, ports, outcome)
-        try:
-            serving.serve(accepted, known)
-        except (Throttled, Ambiguous) as trouble:
-            outcome.trouble = str(trouble)
-            outcome.failed += [
-                message.message_id for message in messages if message.message_id not in outcome.failed
-            ]
-            break
-        messages = twins
+    beaten = _served(batch.messages, serving, ports, outcome)
+    # What another invocation wrote first is decided once more, on what it wrote. A second defeat is for the queue.
+    outcome.failed += [message.message_id for message in _served(beaten, serving, ports, outcome)]
     outcome.waiting, outcome.launched = serving.waiting, serving.launched
     return outcome
 
@@ -84,10 +78,25 @@ def _resumed(
     return waiting
 
 
-def _accept(
-    messages: Sequence[Message], ports: Ports, outcome: Outcome
-) -> tuple[list[Waiting], list[Message], Known]:
-    """Answer what can be answered at once; return the requests that want a place, and twins for another pass.
+def _served(messages: Sequence[Message], serving: Serving, ports: Ports, outcome: Outcome) -> list[Message]:
+    """Answer *messages* or find them a place; return those whose request another invocation wrote meanwhile."""
+    beaten: list[Message] = []
+    while messages:
+        decided, twins, known = _decided(messages, ports)
+        try:
+            beaten += _done(decided, known, serving, ports.ledger, outcome)
+        except (Throttled, Ambiguous) as trouble:
+            outcome.trouble = str(trouble)
+            outcome.failed += [
+                message.message_id for message in messages if message.message_id not in outcome.failed
+            ]
+            break
+        messages = twins
+    return beaten
+
+
+def _decided(messages: Sequence[Message], ports: Ports) -> tuple[list[Decision], list[Message], Known]:
+    """Return what is to be written for each message, and twins for another pass.
 
     A twin names a request that came before in the same batch: it is decided when the first one is stored.
     """
@@ -98,37 +107,53 @@ def _accept(
     known = ports.ledger.look(
         (r.request_id for r in asked), (r.pool for r in asked), (r.requester for r in asked)
     )
-    waiting: list[Waiting] = []
+    decided: list[Decision] = []
     twins: list[Message] = []
     seen: set[str] = set()
     for message, each in parsed:
         if isinstance(each, Request):
-            _save(((None, each),), message, ports.ledger, outcome)
-            continue
-        if each.request.request_id in seen:
+            decided.append((message, (None, each)))
+        elif each.request.request_id in seen:
             twins.append(message)
-            continue
-        seen.add(each.request.request_id)
-        change = accept(each, message, known.requests.get(each.request.request_id), known.pools, now)
+        else:
+            seen.add(each.request.request_id)
+            before = known.requests.get(each.request.request_id)
+            decided.append((message, accept(each, message, before, known.pools, now)))
+    return decided, twins, known
+
+
+def _done(
+    decided: Sequence[Decision], known: Known, serving: Serving, ledger: Ledger, outcome: Outcome
+) -> list[Message]:
+    """Write what was decided, and serve what is new; return the messages that somebody else's write was faster than."""
+    beaten: list[Message] = []
+    new: list[tuple[Message, Waiting]] = []
+    for message, change in decided:
         if change is None:
             outcome.repeated += 1
         elif change[0] is None and change[1].unanswered:
-            outcome.accepted += 1
-            waiting.append(change)
-        else:
-            _save((change,), message, ports.ledger, outcome)
-    return waiting, twins, known
+            new.append((message, change))
+        elif not _saved(change, message, ledger, outcome):
+            beaten.append(message)
+    serving.serve([change for _, change in new], known)
+    lost = [message for message, (_, request) in new if request.request_id not in serving.stored]
+    outcome.accepted += len(new) - len(lost)
+    return beaten + lost
 
 
-def _save(changes: Sequence[RequestChange], message: Message, ledger: Ledger, outcome: Outcome) -> None:
+def _saved(change: RequestChange, message: Message, ledger: Ledger, outcome: Outcome) -> bool:
+    """Store an answer, or have the message come again; ``False`` if the request is not as it was read any more."""
     try:
-        ledger.commit(Commit(requests=tuple(changes)))
+        ledger.commit(Commit(requests=(change,)))
     except Conflict:
+        if not change[1].unread:
+            return False
         outcome.repeated += 1  # another delivery of the same message wrote it first
     except RailyardError:
         outcome.failed.append(message.message_id)
     else:
         outcome.refused += 1
+    return True
 
 
 def _overdue_answered(

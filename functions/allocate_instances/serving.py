@@ -18,13 +18,15 @@ from allocate_instances.settings import Settings
 from railyard.errors import Conflict, LimitExceeded
 from railyard.model.catalogue import Catalogue
 from railyard.model.instances import Instance
-from railyard.model.ledger import MAX_ITEMS, Commit, RequestChange, together
+from railyard.model.ledger import MAX_ITEMS, Commit, together
 from railyard.model.pools import Counters, Pool, Requester
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
 
 MAX_ROUNDS = 4
 """Launches that one request may try in one invocation; then it waits for the next tick."""
+
+Refusal = Conflict | LimitExceeded
 
 
 class Known(Protocol):
@@ -78,6 +80,8 @@ class Serving:
         self._launching = launching
         self.waiting = 0
         self.launched = 0
+        self.stored: dict[str, Request] = {}
+        """What our commits wrote last, by request: a new request that is not here is somebody else's."""
 
     def serve(self, waiting: list[Waiting], known: Known | None) -> None:
         """Place *waiting*: offerings that EC2 refuses in one round are left out of the next.
@@ -95,32 +99,43 @@ class Serving:
             if self._ports.time_left() < self._settings.call_margin:
                 break
             placement = place(waiting, facts, tried)
-            self.waiting += sum(1 for _, request in placement.settled if request.unanswered)
-            self._each(placement.settled)
             drafts, again = self._reserved(placement, facts)
             waiting = again + self._launched(drafts, tried)
-        self._each((before, request) for before, request in waiting if before is None)
+        self._committed([Commit(requests=(change,)) for change in waiting if change[0] is None])
 
     def try_commit(self, change: Commit) -> bool:
         """Commit, or leave it to whoever was first."""
-        try:
-            self._ports.ledger.commit(change)
-        except (Conflict, LimitExceeded):
-            return False
-        return True
+        return self._refusal(change) is None
 
-    def _try_together(
-        self, changes: Sequence[Commit], limits: Mapping[tuple[str, str], int] | None = None
-    ) -> bool:
-        """Commit *changes* in one transaction, if that is more than one and not too much; else they go one by one."""
-        whole = together(changes)
-        if len(changes) < 2 or whole.size > MAX_ITEMS:
-            return False
+    def _refusal(self, change: Commit, limits: Mapping[tuple[str, str], int] | None = None) -> Refusal | None:
+        """Commit, or return why not."""
         try:
-            self._ports.ledger.commit(whole, limits)
-        except (Conflict, LimitExceeded):
-            return False
-        return True
+            self._ports.ledger.commit(change, limits)
+        except (Conflict, LimitExceeded) as why:
+            return why
+        self.stored |= {request.request_id: request for _, request in change.requests}
+        return None
+
+    def _committed(
+        self, changes: Sequence[Commit], limits: Mapping[tuple[str, str], int] | None = None
+    ) -> list[Refusal | None]:
+        """Commit *changes* in one transaction, or else one by one; return why not, of each.
+
+        What builds on a change that failed fails with it: the sequence that ours would have left may be another's now.
+        """
+        whole = together(changes)
+        if len(changes) > 1 and whole.size <= MAX_ITEMS and self._refusal(whole, limits) is None:
+            return [None] * len(changes)
+        failed: set[str] = set()
+        refusals: list[Refusal | None] = []
+        for change in changes:
+            records = _changed(change)
+            alone = failed.isdisjoint(records)
+            why = self._refusal(change, limits) if alone else Conflict("it builds on a change that failed")
+            if why:
+                failed |= records
+            refusals.append(why)
+        return refusals
 
     def _facts(self, waiting: Sequence[Waiting], known: Known | None) -> Facts:
         ports = self._ports
@@ -144,69 +159,66 @@ class Serving:
             for (pool, architecture), vcpus in sorted(least_vcpus(waiting, facts).items())
             for machine in self._ports.ledger.roomy(pool, architecture, vcpus)
         ]
-        commits = reuse(waiting, machines, facts)
-        if not self._try_together(commits):
-            commits = tuple(commit for commit in commits if self.try_commit(commit))
-        done = {after.request_id: after for commit in commits for _, after in commit.requests}
-        left = [(done.get(r.request_id, before), done.get(r.request_id, r)) for before, r in waiting]
+        self._committed(reuse(waiting, machines, facts))
+        left = [
+            (self.stored.get(r.request_id, before), self.stored.get(r.request_id, r)) for before, r in waiting
+        ]
         return [(before, request) for before, request in left if request.unanswered]
 
     def _reserved(self, placement: Placement, facts: Facts) -> tuple[list[Draft], list[Waiting]]:
-        """Commit the drafts that the limits allow; return them, and the requests that lost a race and try again.
-
-        What stands in the way of one request of a draft fails it whole: the others are stored by themselves then.
-        """
+        """Commit the drafts that the limits allow, and what is settled; return those drafts, and what tries again."""
         limits = {
             (request.pool, request.requester): facts.pools[request.pool].limits.requester_instances
             for draft in placement.drafts
             for _, request in draft.requests
         }
-        changes = [
+        drafts = [
             Commit(requests=draft.requests, launches=((None, draft.launch),)) for draft in placement.drafts
         ]
-        if self._try_together(changes, limits):
-            return list(placement.drafts), []
-        held: list[Draft] = []
-        obstacles: dict[str, Reason | None] = {}
-        for draft, change in zip(placement.drafts, changes, strict=True):
-            try:
-                self._ports.ledger.commit(change, limits)
-            except LimitExceeded as full:
-                reason = Reason(code=Code(full.code), message=str(full))
-                obstacles |= dict.fromkeys((request.request_id for _, request in draft.requests), reason)
-            except Conflict:
-                for _, request in draft.requests:
-                    obstacles.setdefault(request.request_id, None)
-            else:
-                held.append(draft)
-        stored = {request.request_id for draft in held for _, request in draft.requests}
-        lost = together(changes).requests
-        return held, [
+        settled = [Commit(requests=(change,)) for change in placement.settled]
+        refusals = self._committed([*drafts, *settled], limits)
+        self.waiting += sum(
+            request.unanswered
+            for _, request in placement.settled
+            if self.stored.get(request.request_id) is request
+        )
+        held = [draft for draft, why in zip(placement.drafts, refusals, strict=False) if not why]
+        failed = [(draft, why) for draft, why in zip(drafts, refusals, strict=False) if why]
+        return held, self._unreserved(failed)
+
+    def _unreserved(self, failed: Sequence[tuple[Commit, Refusal]]) -> list[Waiting]:
+        """Store the requests of drafts that failed without them; return those that only lost a race and try again.
+
+        What stands in the way of one request of a draft fails it whole: the others are stored by themselves then.
+        """
+        # Backwards: of a request's drafts the first one says why, those after it failed because it did.
+        obstacles = {
+            request.request_id: Reason(code=Code(why.code), message=str(why))
+            if isinstance(why, LimitExceeded)
+            else None
+            for draft, why in reversed(failed)
+            for _, request in draft.requests
+        }
+        return [
             (after, after)
-            for before, request in lost
-            if request.request_id in obstacles and request.request_id not in stored
-            for after in (_unreserved(before, request, obstacles[request.request_id]),)
+            for before, request in together(draft for draft, _ in failed).requests
+            for after in (_unplaced(before, request, obstacles[request.request_id]),)
             if self.try_commit(Commit(requests=((before, after),))) and after.obstacle is None
         ]
 
     def _launched(self, drafts: Sequence[Draft], tried: dict[str, frozenset[str]]) -> list[Waiting]:
         """Make the calls of *drafts*; return the requests that want another launch, and note what was refused them."""
         waiting: list[Waiting] = []
-        stored = {request.request_id: request for draft in drafts for _, request in draft.requests}
         for draft in drafts:
             if self._ports.time_left() < self._settings.call_margin:
                 self._launching.postpone(draft.launch)
                 continue
             self.launched += 1
-            again, refused = self._launching.start(draft.launch, stored)
+            again, refused = self._launching.start(draft.launch, self.stored)
             for request in again:
                 tried[request.request_id] = tried.get(request.request_id, frozenset()) | refused
                 waiting.append((request, request))
         return waiting
-
-    def _each(self, changes: Iterable[RequestChange]) -> None:
-        for change in changes:
-            self.try_commit(Commit(requests=(change,)))
 
 
 def least_vcpus(waiting: Sequence[Waiting], facts: Facts) -> dict[tuple[str, str], int]:
@@ -223,7 +235,14 @@ def least_vcpus(waiting: Sequence[Waiting], facts: Facts) -> dict[tuple[str, str
     return least
 
 
-def _unreserved(before: Request | None, request: Request, obstacle: Reason | None) -> Request:
+def _changed(change: Commit) -> set[str]:
+    """Return what later changes may build on; a launch is new, and changed once."""
+    return {after.request_id for _, after in change.requests} | {
+        after.instance_id for _, after in change.instances
+    }
+
+
+def _unplaced(before: Request | None, request: Request, obstacle: Reason | None) -> Request:
     """Return *request* without the launches that it was given since *before*."""
     kept = {share.launch_id for share in before.shares} if before else set()
     given = frozenset(share.index for share in request.shares if share.launch_id not in kept)

@@ -339,16 +339,8 @@ def test_too_little_time_left_opens_no_call(yard: Bench) -> None:
 # -- use what runs -----------------------------------------------------------------------------------------
 
 
-def idle_machine(yard: Bench, **body: object) -> str:
-    yard.ask(allocate_body("first", **body))
-    yard.look()
-    yard.lease({"version": 1, "action": "release", "request_id": "first", "epoch": 1})
-    (instance_id,) = yard.instances()
-    return instance_id
-
-
 def test_a_running_machine_with_room_is_used_before_anything_is_launched(yard: Bench) -> None:
-    machine = idle_machine(yard)
+    machine = yard.idle_machine()
     yard.ask(allocate_body("second"))
     answer = json.loads(yard.request("second").answer or "")
     assert answer["allocations"][0]["instance_id"] == machine
@@ -356,21 +348,21 @@ def test_a_running_machine_with_room_is_used_before_anything_is_launched(yard: B
 
 
 def test_two_requests_that_agree_share_a_machine(yard: Bench) -> None:
-    idle_machine(yard, requirements={"vcpus": 4, "memory_mib": 4096})
+    yard.idle_machine(requirements={"vcpus": 4, "memory_mib": 4096})
     yard.ask(allocate_body("a"), allocate_body("b"))
     assert len(yard.instances()) == 1
     assert {yard.request(name).state for name in "ab"} == {RequestState.FULFILLED}
 
 
 def test_an_exclusive_request_shares_with_nobody(yard: Bench) -> None:
-    idle_machine(yard, requirements={"vcpus": 4, "memory_mib": 4096})
+    yard.idle_machine(requirements={"vcpus": 4, "memory_mib": 4096})
     yard.ask(allocate_body("a"))
     yard.ask(allocate_body("b", sharing="exclusive"))
     assert len(yard.instances()) == 2
 
 
 def test_a_machine_of_an_older_template_is_left_to_run_out(yard: Bench) -> None:
-    idle_machine(yard)
+    yard.idle_machine()
     yard.pool = replace(yard.pool, key_name="other")
     yard.put_pool(yard.pool)
     yard.ask(allocate_body("second"))
@@ -470,23 +462,3 @@ def test_a_refusal_settles_nothing_while_an_earlier_call_may_still_take_effect(y
     yard.look()
     assert yard.request("ci-1").state is RequestState.FULFILLED
     assert len(yard.instances()) == 1
-
-
-def test_a_twin_that_another_invocation_stores_meanwhile_takes_no_other_request_down(
-    yard: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One batch looks before the twin is stored and writes after: its other requests must not be lost."""
-    yard.ask(allocate_body("twin"))
-    look = yard.ledger.look
-
-    def early(requests: Any, pools: Any, requesters: Any) -> Any:
-        return replace(look(requests, pools, requesters), requests={})
-
-    monkeypatch.setattr(yard.ledger, "look", early)
-    outcome = yard.ask(allocate_body("twin"), allocate_body("other"), allocate_body("third", count=2))
-    monkeypatch.undo()
-    assert outcome.failed == []
-    yard.look()
-    assert {yard.request(name).state for name in ("twin", "other", "third")} == {RequestState.FULFILLED}
-    assert len(yard.instances()) == 4
-    assert yard.counters().slots_free == 6
