@@ -7,15 +7,19 @@ so they arrive in the order in which EC2 changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from moto.events.models import events_backends
+from moto.ssm.exceptions import ParameterVersionNotFound
+from moto.ssm.models import ssm_backends
 
 from local.ec2 import HARSH, Ec2, Instance, Timing, pricing, wire
+from local.ec2.state import State
 from local.endpoint import Service
-from local.identity import ACCOUNT, REGION
+from local.identity import ACCOUNT
 from local.listener import Request, Response
 
 
@@ -25,7 +29,14 @@ class SharedEc2(Ec2):
     def __init__(self, clock: Callable[[], datetime], *, seed: int = 0, timing: Timing = HARSH) -> None:
         self.lock = wire.LOCK
         self.listeners: list[Callable[[dict[str, Any]], None]] = [publish]
-        super().__init__(clock, seed=seed, account=ACCOUNT, on_event=self._tell, timing=timing)
+        super().__init__(
+            clock,
+            seed=seed,
+            account=ACCOUNT,
+            on_event=self._tell,
+            timing=timing,
+            parameters=image_parameter,
+        )
 
     def _tell(self, event: dict[str, Any]) -> None:
         for listener in self.listeners:
@@ -46,6 +57,13 @@ class SharedEc2(Ec2):
         with self.lock:
             super().set_capacity(instance_type, zone, market, available)
 
+    def create_security_group(
+        self, region: str, name: str, description: str, vpc_id: str, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a security group that every call knows at once."""
+        with self.lock:
+            return super().create_security_group(region, name, description, vpc_id, tags)
+
     def interrupt(self, instance_id: str, notice: timedelta = timedelta(minutes=2)) -> None:
         """Warn a spot instance and terminate it after the notice."""
         with self.lock:
@@ -56,14 +74,34 @@ class SharedEc2(Ec2):
         with self.lock:
             super().die(instance_id)
 
+    def present(self) -> State:
+        """Return what there is now."""
+        with self.lock:
+            return super().present()
+
+    @contextmanager
+    def as_of(self, before: State) -> Iterator[None]:
+        """Let reads see what there was; nobody else asks meanwhile."""
+        with self.lock, super().as_of(before):
+            yield
+
     def instances(self) -> tuple[Instance, ...]:
         """Return the truth about all instances."""
         with self.lock:
             return super().instances()
 
 
+def image_parameter(region: str, name: str) -> str | None:
+    """Return the SSM parameter that a launch names as its image, if it exists and is one of an image."""
+    try:
+        found = ssm_backends[ACCOUNT][region].get_parameter(name)
+    except ParameterVersionNotFound:
+        return None
+    return found.value if found and found.data_type == "aws:ec2:image" else None
+
+
 def publish(event: dict[str, Any]) -> None:
-    """Put an event of EC2 on the default bus; moto's rules bring it to the queues."""
+    """Put an event of EC2 on its region's default bus; moto's rules bring it to the queues."""
     at = datetime.fromisoformat(event["time"])
     entry = {
         "Source": event["source"],
@@ -72,7 +110,7 @@ def publish(event: dict[str, Any]) -> None:
         "Resources": event["resources"],
         "Time": at.timestamp(),
     }
-    events_backends[ACCOUNT][REGION].put_events([entry])
+    events_backends[ACCOUNT][event["region"]].put_events([entry])
 
 
 def ec2_service(model: Ec2) -> Service:

@@ -12,7 +12,7 @@ from moto.core.base_backend import BackendDict
 from moto.sqs.models import sqs_backends
 
 from local.identity import ACCOUNT, REGION, USER_SENDER_ID
-from local.shims import custom
+from local.shims import custom, queues, transactions
 
 REQUESTER = "local"
 QUIET = {
@@ -33,6 +33,8 @@ def fresh_moto() -> None:
         for account in list(backends.values()):
             account.reset()
     custom.PENDING.clear()
+    queues.forget()
+    transactions.forget()
 
 
 def aws_client(endpoint: str, service: str, region: str = REGION, *, key: str = "test") -> Any:

@@ -1,11 +1,4 @@
-"""What handlers asked of AWS, and the faults that they were given.
-
-A fault matches a service and an operation a number of times. ``error`` is an AWS error code, or
-
-``LostResponse``       the call takes effect and the connection closes without an answer
-``KillWorkerBefore``   the worker process that calls dies, the call has no effect
-``KillWorkerAfter``    the call takes effect, then the worker dies
-"""
+"""What handlers asked of AWS."""
 
 from __future__ import annotations
 
@@ -13,7 +6,6 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-LOST_RESPONSE, KILL_BEFORE, KILL_AFTER = "LostResponse", "KillWorkerBefore", "KillWorkerAfter"
 KEPT_CALLS = 100_000
 
 
@@ -27,17 +19,6 @@ class Call:
     operation: str
     function: str
     error: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault:
-    """An error for the next *times* calls by handlers of an operation (``*`` for any) of *service*."""
-
-    service: str
-    operation: str
-    error: str
-    times: int = 1
-    function: str | None = None
 
 
 class Calls:
@@ -61,38 +42,3 @@ class Calls:
         """Return the calls after number *n*, oldest first."""
         with self._lock:
             return [call for call in self._calls if call.n > n]
-
-
-class Faults:
-    """The faults still to be given, oldest first."""
-
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._lock = threading.Lock()
-
-    def add(self, fault: Fault) -> None:
-        """Plan a fault."""
-        with self._lock:
-            self._faults.append(fault)
-
-    def clear(self) -> None:
-        """Forget what is planned."""
-        with self._lock:
-            self._faults.clear()
-
-    def pending(self) -> list[Fault]:
-        """Return what is planned."""
-        with self._lock:
-            return list(self._faults)
-
-    def take(self, service: str, operation: str, function: str) -> str | None:
-        """Return the error that this call is to meet, and count it."""
-        with self._lock:
-            for fault in self._faults:
-                wanted = fault.operation in ("*", operation) and fault.service == service
-                if wanted and fault.function in (None, function):
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-                    return fault.error
-        return None

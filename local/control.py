@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from local.aws import queue_depths
-from local.calls import Fault
+from local.faults import Fault
 from local.functions import decoded
 from local.listener import Request, Response
 from local.runtime_api import Failure
+from local.shims import queues
 
 if TYPE_CHECKING:
     from local.world import World
@@ -55,7 +56,7 @@ def _clock(world: World, request: Request, _rest: str) -> Answer:
 def _faults(world: World, request: Request, _rest: str) -> Answer:
     given = _body(request, "service", "operation", "error")
     world.faults.add(Fault(**given))
-    return 200, {"pending": [asdict(fault) for fault in world.faults.pending()]}
+    return 200, {"pending": [_fault(fault) for fault in world.faults.pending()]}
 
 
 def _capacity(world: World, request: Request, _rest: str) -> Answer:
@@ -64,26 +65,71 @@ def _capacity(world: World, request: Request, _rest: str) -> Answer:
     return 200, given
 
 
+def _queues(_: World, request: Request, name: str) -> Answer:
+    given = _body(request)
+    if name not in queue_depths():
+        raise KeyError(f"no queue {name}")
+    if "duplicate" in given:
+        queues.duplicate(name, int(given["duplicate"]))
+    elif "delay_seconds" in given:
+        queues.delay(name, float(given["delay_seconds"]), int(given.get("times", 1)))
+    else:
+        raise ValueError("say one of duplicate, delay_seconds")
+    return 200, given
+
+
 def _nodes(world: World, request: Request, instance_id: str) -> Answer:
     given = _body(request)
     if instance_id not in {instance.instance_id for instance in world.ec2.instances()}:
         raise KeyError(f"no instance {instance_id}")
+    nodes = world.nodes
     if "report" in given:
-        return 200, world.nodes.report(instance_id, given["report"])
+        return 200, nodes.report(instance_id, given["report"])
     if "disk_used_percent" in given:
-        return 200, world.nodes.fill_disk(instance_id, float(given["disk_used_percent"]))
-    if given.get("interrupt") == "spot":
+        return 200, nodes.fill_disk(instance_id, **_disk(given), percent=float(given["disk_used_percent"]))
+    if "disk_gib_per_hour" in given:
+        rate = float(given["disk_gib_per_hour"])
+        return 200, nodes.fill_disk(instance_id, **_disk(given), gib_per_hour=rate)
+    if "silent_seconds" in given:
+        nodes.silence(instance_id, given["silent_seconds"])
+    elif "work" in given:
+        machine = nodes.machine(instance_id)
+        machine.busy = bool(given["work"]["busy"])
+        machine.used_mib = int(given["work"].get("memory_mib", machine.used_mib))
+    elif "lies" in given:
+        nodes.machine(instance_id).lies = dict(given["lies"])
+    elif given.get("interrupt") == "spot":
         world.ec2.interrupt(instance_id)
     elif given.get("die") is True:
         world.ec2.die(instance_id)
     else:
-        raise ValueError("say one of report, interrupt, die, disk_used_percent")
+        raise ValueError(f"say one of {', '.join(ORDERS)}")
     return 200, {"instance_id": instance_id}
+
+
+ORDERS = (
+    "report",
+    "interrupt",
+    "die",
+    "disk_used_percent",
+    "disk_gib_per_hour",
+    "silent_seconds",
+    "work",
+    "lies",
+)
+
+
+def _disk(given: dict[str, Any]) -> dict[str, str]:
+    return {"mount": given["mount"]} if "mount" in given else {}
 
 
 def _calls(world: World, request: Request, _rest: str) -> Answer:
     since = int(parse_qs(request.query).get("since", ["0"])[0])
     return 200, {"calls": [asdict(call) for call in world.calls(since)]}
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {field.name: getattr(fault, field.name) for field in fields(fault) if field.repr}
 
 
 def _cloudformation(world: World, request: Request, request_id: str) -> Answer:
@@ -97,6 +143,7 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Request, str], Answer]] = {
     ("POST", "clock"): _clock,
     ("POST", "faults"): _faults,
     ("POST", "capacity"): _capacity,
+    ("POST", "queues"): _queues,
     ("POST", "nodes"): _nodes,
     ("GET", "calls"): _calls,
     ("PUT", "cfn"): _cloudformation,
@@ -126,5 +173,5 @@ def status(world: World) -> dict[str, Any]:
         "functions": {f.spec.name: {"workers": f.workers, "running": f.running} for f in functions},
         "schedules": {s.name: s.due.isoformat() if s.due else None for s in world.run.schedules},
         "queues": queue_depths(),
-        "faults": [asdict(fault) for fault in world.faults.pending()],
+        "faults": [_fault(fault) for fault in world.faults.pending()],
     }

@@ -7,20 +7,60 @@ ask is logged; a planned fault changes the answer.
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import identity, protocols
-from local.calls import KILL_AFTER, KILL_BEFORE, LOST_RESPONSE, Calls, Faults
+from local import faults, identity, protocols
+from local.calls import Calls
+from local.ec2.agenda import Agenda
+from local.faults import LOST_RESPONSE, Fault, Faults
 from local.listener import Request, Response
 from local.runtime_api import Failure
 
 Service = Callable[[Request, str], Response]
 """Answers a request in a region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A service whose reads may be stale: what it holds at present, and reading as of such a moment."""
+
+    present: Callable[[], Any]
+    as_of: Callable[[Any], AbstractContextManager[None]]
+
+
+class Late:
+    """Calls whose effect comes later, in the name of whoever made them."""
+
+    def __init__(self) -> None:
+        self._agenda = Agenda()
+        self._lock = threading.Lock()
+
+    def put(self, due: datetime, ask: Callable[[], Response]) -> None:
+        """Carry out *ask* at *due*; its answer reaches nobody."""
+        principal = identity.acting()
+
+        def take_effect(_: datetime) -> None:
+            with identity.acting_as(principal):
+                ask()
+
+        with self._lock:
+            self._agenda.at(due, take_effect)
+
+    def run(self, now: datetime) -> datetime | None:
+        """Carry out what is due; return when the next is."""
+        with self._lock:
+            self._agenda.run(now)
+            return self._agenda.next_due()
 
 
 class Functions(Protocol):
@@ -49,9 +89,13 @@ class Endpoint:
         principals: identity.Principals,
         now: Callable[[], datetime],
         services: dict[str, Service],
+        stale: dict[str, Stale],
+        seed: int = 0,
     ) -> None:
         self.calls = Calls()
-        self.faults = Faults()
+        self.late = Late()
+        self.faults = Faults(seed, self._present)
+        self._stale = stale
         self._functions = functions
         self._principals = principals
         self._now = now
@@ -73,16 +117,41 @@ class Endpoint:
     def _answer(
         self, request: Request, service: str, operation: str, region: str, function: str | None
     ) -> Response:
-        fault = self.faults.take(service, operation, function) if function else None
-        if fault == KILL_BEFORE:
-            self._kill(request)
-            return Response(0, dropped=True)
-        if fault and fault not in (LOST_RESPONSE, KILL_AFTER):
-            return protocols.refusal(service, fault, "a fault that was asked for")
-        response = self._services.get(service, self.ask_moto)(request, region)
-        if fault == KILL_AFTER:
-            self._kill(request)
-        return Response(0, dropped=True) if fault else response
+        ask = partial(self._services.get(service, self.ask_moto), request, region)
+        if function is None:
+            return ask()
+        stale = protocols.may_be_stale(service, operation, request)
+        fault = self.faults.take(service, operation, function, may_be_stale=stale)
+        return self._under(fault, ask, request, service) if fault else ask()
+
+    def _under(self, fault: Fault, ask: Callable[[], Response], request: Request, service: str) -> Response:
+        """Answer as *fault* wants it; nothing at all unless a branch returns."""
+        match fault.error:
+            case faults.KILL_BEFORE:
+                self._kill(request)
+            case faults.KILL_AFTER:
+                ask()
+                self._kill(request)
+            case faults.LOST_RESPONSE:
+                ask()
+            case faults.LATE_EFFECT:
+                self.late.put(self._now() + timedelta(seconds=fault.seconds), ask)
+            case faults.LATENCY:
+                time.sleep(fault.seconds)
+                return ask()
+            case faults.STALE_READ:
+                with self._stale[service].as_of(fault.before):
+                    return ask()
+            case faults.TRANSACTION_CONFLICT:
+                return protocols.transaction_conflict(request)
+            case code:
+                return protocols.refusal(service, code, "a fault that was asked for")
+        return Response(0, dropped=True)
+
+    def _present(self, service: str) -> Any:
+        if service not in self._stale:
+            raise ValueError(f"no stale reads of {service}, only of {', '.join(sorted(self._stale))}")
+        return self._stale[service].present()
 
     def _kill(self, request: Request) -> None:
         self._functions().kill(request.headers.get("X-Amz-Security-Token", ""))

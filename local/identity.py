@@ -68,6 +68,11 @@ def acting_as(principal: Principal) -> Iterator[None]:
         _serving.principal = before
 
 
+def acting() -> Principal:
+    """Return who this thread acts as."""
+    return _serving.principal or SERVICE
+
+
 def sender_id() -> str:
     """Return the ``SenderId`` for a message that this thread is sending."""
-    return (_serving.principal or SERVICE).sender_id
+    return acting().sender_id

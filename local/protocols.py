@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
@@ -48,6 +49,32 @@ def operation(request: Request, service: str) -> str:
     return f"{request.method} {request.path}"
 
 
+EVENTUAL_READS = ("GetItem", "BatchGetItem", "Query", "Scan")
+
+
+def may_be_stale(service: str, name: str, request: Request) -> bool:
+    """Say whether AWS may answer this read from the past: EC2's lists, DynamoDB's reads unless consistent."""
+    if service == "dynamodb":
+        return name in EVENTUAL_READS and not re.search(rb'"ConsistentRead":\s*true', request.body)
+    return service == "ec2" and name.startswith("Describe")
+
+
+def transaction_conflict(request: Request) -> Response:
+    """Return DynamoDB's answer to a write that met another one, alone or in a transaction."""
+    items = json.loads(request.body).get("TransactItems")
+    if items is None:
+        return refusal("dynamodb", "TransactionConflictException", "Transaction is ongoing for the item")
+    reason = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
+    reasons = [reason, *({"Code": "None"} for _ in items[1:])]
+    told = ", ".join(reason["Code"] for reason in reasons)
+    return refusal(
+        "dynamodb",
+        "TransactionCanceledException",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{told}]",
+        CancellationReasons=reasons,
+    )
+
+
 def invoked_function(request: Request) -> str:
     """Return the function that an Invoke names, without ARN and qualifier."""
     found = INVOCATIONS.match(request.path)
@@ -55,8 +82,8 @@ def invoked_function(request: Request) -> str:
     return name.split(":function:")[-1].split(":")[0]
 
 
-def refusal(service: str, code: str, message: str) -> Response:
-    """Return an error in the service's own protocol."""
+def refusal(service: str, code: str, message: str, **more: Any) -> Response:
+    """Return an error in the service's own protocol; *more* goes into a JSON body."""
     status = STATUS.get(code, 400)
     if service == "ec2":
         body = f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
@@ -70,7 +97,7 @@ def refusal(service: str, code: str, message: str) -> Response:
         body = f"<ErrorResponse><Error>{error}</Error>"
         body += f"<RequestId>{uuid4()}</RequestId></ErrorResponse>"
     else:
-        document = json.dumps({"__type": code, "message": message, "Message": message}).encode()
+        document = json.dumps({"__type": code, "message": message, "Message": message, **more}).encode()
         return Response(
             status, document, {"Content-Type": "application/x-amz-json-1.0", "x-amzn-ErrorType": code}
         )

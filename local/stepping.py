@@ -75,8 +75,9 @@ class Stepper:
     def _next_due(self) -> datetime | None:
         now = self._world.clock.now()
         moments = [schedule.due for schedule in self._world.run.schedules if schedule.due]
-        if effect := self._world.ec2.advance():
-            moments.append(effect)
+        world = self._world
+        effects = (world.ec2.advance(), world.endpoint.late.run(now), world.nodes.run(now))
+        moments += [effect for effect in effects if effect]
         queues = {p.mapping.queue for p in self._world.run.pollers if isinstance(p, QueuePoller)}
         if (seconds := next_visible(queues)) is not None:
             moments.append(now + timedelta(seconds=seconds))
@@ -86,7 +87,9 @@ class Stepper:
         now = self._world.clock.now()
         for schedule in sorted(self._world.run.schedules, key=lambda schedule: schedule.due or now):
             schedule.run_if_due(now)
+        self._world.endpoint.late.run(now)
         self._world.ec2.advance()
+        self._world.nodes.run(now)
 
     def _tick(self) -> None:
         while not self._closing.wait(TICK_SECONDS):

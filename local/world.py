@@ -21,21 +21,23 @@ from typing import Any, Self
 
 from local import account, aws, control, front, preflight, releases, shims
 from local.assembly import Assembly, assembly
-from local.calls import Call, Faults
+from local.calls import Call
 from local.clock import Clock
 from local.cloudformation import CloudFormation
 from local.deployment import Answers, carry_out_custom_resources, create_stack
-from local.endpoint import Endpoint
+from local.endpoint import Endpoint, Stale
+from local.faults import Faults
 from local.feed import Feed
 from local.functions import Functions, HandlerFailed, decoded
 from local.identity import REGION, Principals
 from local.listener import Listener
+from local.machine import Volume
 from local.nodes import Nodes
 from local.options import Options
 from local.running import RunningStack
 from local.runtime_api import Failure
 from local.runtime_folder import lay_out
-from local.shims import security_group
+from local.shims import dynamodb, security_group
 from local.specs import FunctionSpec, Surroundings
 from local.stepping import Stepper
 from local.template import Stack
@@ -119,16 +121,26 @@ class World:
                 "pricing": account.pricing_service,
                 "cloudformation": CloudFormation(self).answer,
             },
+            stale={
+                "dynamodb": Stale(dynamodb.present, dynamodb.as_of),
+                "ec2": Stale(self.ec2.present, self.ec2.as_of),
+            },
+            seed=self.options.seed,
         )
         self.aws_url = self._listen(self.endpoint.answer, self.options.aws_port)
         self.front_url = self._listen(partial(front.answer, self), self.options.api_port)
         self._runtime = lay_out(self.options.state / "runtime")
         self.client("sqs").create_queue(QueueName=aws.reply_queue_name(self.context["stage"]))
         self.nodes = Nodes(
-            send=self._send_report, principals=self.principals, role=self._node_role, now=self.clock.now
+            send=self._send_report,
+            principals=self.principals,
+            role=self._node_role,
+            now=self.clock.now,
+            volumes=self._volumes,
+            has_agent=self._has_agent if self.options.nodes == "auto" else None,
+            seed=self.options.seed,
         )
-        if self.options.nodes == "auto":
-            self.ec2.listeners.append(partial(self.nodes.boot, self._has_agent))
+        self.ec2.listeners.append(self.nodes.hear)
         self._running.callback(self.run_nothing)
         self._stepper = Stepper(self)
         self._running.callback(self._stepper.close)
@@ -204,6 +216,10 @@ class World:
             role = self.stack.resource(logical_id).roles[0]
             return role.id, role.name
         return "AROALOCALNODE", "node"
+
+    def _volumes(self, instance_id: str) -> list[Volume]:
+        """Return what is attached to a machine, the root first."""
+        return [Volume(v.volume_id, v.shape.size_gib) for v in self.ec2.volumes_of(instance_id)]
 
     def _send_report(self, body: str, key: str) -> None:
         sqs = aws.aws_client(self.aws_url, "sqs", key=key)

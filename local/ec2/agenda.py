@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 Effect = Callable[[datetime], None]
@@ -20,6 +20,8 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Effect]] = []
         self._arrival = count()
+        self.now = datetime.min.replace(tzinfo=UTC)
+        """The moment that is being lived through: of the effect under way, or of the last look."""
 
     def at(self, when: datetime, effect: Effect) -> None:
         """Run *effect* once *when* has come."""
@@ -28,8 +30,9 @@ class Agenda:
     def run(self, now: datetime) -> None:
         """Apply every effect due by *now*, including those that an effect adds."""
         while self._heap and self._heap[0][0] <= now:
-            when, _, effect = heapq.heappop(self._heap)
-            effect(when)
+            self.now, _, effect = heapq.heappop(self._heap)
+            effect(self.now)
+        self.now = now
 
     def next_due(self) -> datetime | None:
         """Return when the next effect is due, if any is."""

@@ -7,25 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.ec2.capacity import Pool
 from local.ec2.devices import block_devices, make_volumes
-from local.ec2.instance import Instance, Volume
+from local.ec2.instance import Instance
+from local.ec2.interfaces import with_public_address
+from local.ec2.launching import Place
 from local.ec2.life import begin
 from local.ec2.state import Call
 from local.ec2.templates import group_ids
-from local.ec2.world import Subnet
+from local.ec2.volume import Volume
+from local.ec2.volume_limits import death_by_quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What all instances of one launch have in common; *data* is the template's with the override applied."""
+    """What all instances of one launch have in common.
 
-    pool: Pool
-    subnet: Subnet
+    *client_token* is what the caller said; the instances of a fleet have tokens of their own.
+    """
+
+    place: Place
     image: Mapping[str, Any]
-    data: Mapping[str, Any]
-    tags: Mapping[str, Mapping[str, str]]
-    fleet_id: str
+    fleet_id: str = ""
+    client_token: str = ""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the template says, with the request over it."""
+        return self.place.data
 
 
 def launch(call: Call, plan: Launch, count: int, first_number: int) -> list[str]:
@@ -38,33 +46,38 @@ def _launch_one(call: Call, plan: Launch, reservation_id: str, index: int, numbe
     state = call.state
     instance_id, now = state.chance.id("i"), call.now.replace(microsecond=0)
     visible_at = call.now + state.chance.delay(state.timing.visibility)
-    devices, zone = block_devices(plan.image, plan.data), plan.pool.zone
+    devices, zone = block_devices(call, plan.image, plan.data), plan.place.zone
     volumes = make_volumes(call, devices, instance_id=instance_id, zone=zone, visible_at=visible_at)
-    data, address = plan.data, plan.subnet.take()
-    client_token = f"{plan.fleet_id}-{number}"
-    birth = _birth(call, plan, volumes, address) | {
+    data, subnet = plan.data, state.subnets[plan.place.subnet_id]
+    address, client_token = subnet.take(), plan.client_token or f"{plan.fleet_id}-{number}"
+    birth = _birth(call, plan, address) | {
         "InstanceId": instance_id,
         "AmiLaunchIndex": index,
         "LaunchTime": now,
     }
+    public = bool((data.get("NetworkInterfaces") or [{}])[0].get("AssociatePublicIpAddress", True))
     instance = Instance(
         instance_id=instance_id,
         sequence=next(state.sequence),
         reservation_id=reservation_id,
         fleet_id=plan.fleet_id,
         client_token=client_token,
-        pool=plan.pool,
+        pool=plan.place.pool,
         image_id=str(plan.image["ImageId"]),
-        subnet_id=plan.subnet.subnet_id,
+        subnet_id=subnet.subnet_id,
         private_ip=address,
         launched_at=now,
         visible_at=visible_at,
-        birth=birth | {"ClientToken": client_token},
+        birth=with_public_address(birth, state.public_address() if public else None)
+        | {"ClientToken": client_token},
         volume_ids=tuple(v.volume_id for v in volumes),
         group_ids=tuple(g["GroupId"] for g in birth["SecurityGroups"]),
         user_data=data.get("UserData", ""),
         shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior", "stop"),
         protected=bool(data.get("DisableApiTermination")),
+        stop_protected=bool(data.get("DisableApiStop")),
+        public=public,
+        booted_at=now,
     )
     _enter(call, plan, instance, volumes)
     return instance_id
@@ -75,15 +88,18 @@ def _enter(call: Call, plan: Launch, instance: Instance, volumes: list[Volume]) 
     state = call.state
     tags_visible_at = call.now + state.chance.delay(state.timing.tag_visibility)
     for volume in volumes:
-        state.volumes[volume.volume_id] = volume
-        state.tags.put(volume.volume_id, plan.tags.get("volume", {}), tags_visible_at)
+        state.volumes.put(volume)
+        state.tags.put(volume.volume_id, plan.place.tags.get("volume", {}), tags_visible_at)
     interface_id = instance.birth["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    state.tags.put(interface_id, plan.tags.get("network-interface", {}))
-    state.tags.put(instance.instance_id, plan.tags.get("instance", {}), tags_visible_at)
-    begin(state, instance, call.now)
+    state.tags.put(interface_id, plan.place.tags.get("network-interface", {}))
+    if request_id := instance.birth.get("SpotInstanceRequestId"):
+        state.tags.put(request_id, plan.place.tags.get("spot-instances-request", {}))
+    state.tags.put(instance.instance_id, plan.place.tags.get("instance", {}), tags_visible_at)
+    death = state.stillbirths.reason(state.chance, instance)
+    begin(state, instance, call.now, death or death_by_quota(state.volumes, state.ebs, volumes))
 
 
-def _birth(call: Call, plan: Launch, volumes: list[Volume], address: str) -> dict[str, Any]:
+def _birth(call: Call, plan: Launch, address: str) -> dict[str, Any]:
     data, image, state = plan.data, plan.image, call.state
     ids = group_ids(data) or (_default_group(call),)
     groups = [{"GroupId": i, "GroupName": state.groups[i]["GroupName"]} for i in ids]
@@ -93,11 +109,11 @@ def _birth(call: Call, plan: Launch, volumes: list[Volume], address: str) -> dic
         "BootMode": image.get("BootMode"),
         "IamInstanceProfile": _profile(state.account, data.get("IamInstanceProfile") or {}),
     }
-    if plan.pool.market == "spot":
+    if plan.place.market == "spot":
         options |= {"InstanceLifecycle": "spot", "SpotInstanceRequestId": state.chance.id("sir")[:12]}
     return {
         "ImageId": image["ImageId"],
-        "InstanceType": plan.pool.instance_type,
+        "InstanceType": plan.place.instance_type,
         "Architecture": image["Architecture"],
         "VirtualizationType": image.get("VirtualizationType", "hvm"),
         "Hypervisor": image.get("Hypervisor", "xen"),
@@ -106,16 +122,15 @@ def _birth(call: Call, plan: Launch, volumes: list[Volume], address: str) -> dic
         "RootDeviceType": image.get("RootDeviceType", "ebs"),
         "EnaSupport": image.get("EnaSupport", True),
         "EbsOptimized": bool(data.get("EbsOptimized", False)),
-        "SubnetId": plan.subnet.subnet_id,
-        "VpcId": plan.subnet.vpc_id,
+        "SubnetId": plan.place.subnet_id,
+        "VpcId": state.vpc_id,
         "PrivateIpAddress": address,
         "PrivateDnsName": host,
         "PublicDnsName": "",
         "SourceDestCheck": True,
         "Monitoring": {"State": "enabled" if (data.get("Monitoring") or {}).get("Enabled") else "disabled"},
         "SecurityGroups": groups,
-        "NetworkInterfaces": [_interface(call, plan, address)],
-        "BlockDeviceMappings": [_mapping(volume) for volume in volumes],
+        "NetworkInterfaces": [_interface(call, plan, address, groups)],
         "MetadataOptions": _metadata_options(data.get("MetadataOptions") or {}),
         **{name: value for name, value in options.items() if value},
     }
@@ -142,20 +157,27 @@ def _metadata_options(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _interface(call: Call, plan: Launch, address: str) -> dict[str, Any]:
+def _interface(call: Call, plan: Launch, address: str, groups: list[dict[str, str]]) -> dict[str, Any]:
+    number = sum(int(part) << 8 * i for i, part in enumerate(reversed(address.split("."))))
     return {
         "NetworkInterfaceId": call.state.chance.id("eni"),
-        "SubnetId": plan.subnet.subnet_id,
-        "VpcId": plan.subnet.vpc_id,
+        "SubnetId": plan.place.subnet_id,
+        "VpcId": call.state.vpc_id,
+        "OwnerId": call.state.account,
+        "Description": (plan.data.get("NetworkInterfaces") or [{}])[0].get("Description", ""),
+        "InterfaceType": "interface",
+        "MacAddress": ":".join(f"0e1f{number:08x}"[i : i + 2] for i in range(0, 12, 2)),
         "PrivateIpAddress": address,
+        "PrivateDnsName": f"ip-{address.replace('.', '-')}.ec2.internal",
+        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": address}],
+        "SourceDestCheck": True,
         "Status": "in-use",
+        "Groups": groups,
+        "Attachment": {
+            "AttachmentId": call.state.chance.id("eni-attach"),
+            "AttachTime": call.now.replace(microsecond=0),
+            "DeleteOnTermination": True,
+            "DeviceIndex": 0,
+            "Status": "attached",
+        },
     }
-
-
-def _mapping(volume: Volume) -> dict[str, Any]:
-    ebs = {
-        "VolumeId": volume.volume_id,
-        "Status": "attached",
-        "DeleteOnTermination": volume.delete_on_termination,
-    }
-    return {"DeviceName": volume.device, "Ebs": ebs}

@@ -24,14 +24,14 @@ class InstanceType:
 @cache
 def instance_types() -> Mapping[str, InstanceType]:
     """Return every type by name, in order of name."""
-    rows = sorted(_rows("instance-types.csv"), key=lambda row: row["type"])
-    return {row["type"]: _instance_type(row) for row in rows}
+    by_name = sorted(rows("instance-types.csv"), key=lambda row: row["type"])
+    return {row["type"]: _instance_type(row) for row in by_name}
 
 
 @cache
 def on_demand_usd_per_hour() -> Mapping[str, float]:
     """Return the us-east-1 on-demand price by type; a type without one is not sold there."""
-    return {row["type"]: float(row["usd_per_hour"]) for row in _rows("on-demand-prices.csv")}
+    return {row["type"]: float(row["usd_per_hour"]) for row in rows("on-demand-prices.csv")}
 
 
 def _instance_type(row: Mapping[str, str]) -> InstanceType:
@@ -43,6 +43,7 @@ def _instance_type(row: Mapping[str, str]) -> InstanceType:
     )
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def rows(name: str) -> Iterator[dict[str, str]]:
+    """Return the rows of a table of ``local/data``."""
     with (DATA / name).open(newline="") as lines:
         yield from csv.DictReader(lines)

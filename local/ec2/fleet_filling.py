@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from local.ec2.birth import Launch, launch
-from local.ec2.capacity import Pool
-from local.ec2.fleet_offers import check_tags, in_order, refusal
+from local.ec2.errors import Ec2Error
+from local.ec2.fleet_offers import in_order
 from local.ec2.fleet_request import FleetRequest, Offer, Target
-from local.ec2.images import find_image
+from local.ec2.image_launches import launch_image
+from local.ec2.launching import Place, give_back, no_addresses, no_capacity, refusal, tags_at_birth, take
 from local.ec2.state import Call
 from local.ec2.world import zone_id
 
-NO_CAPACITY = {
-    "on-demand": ("InsufficientInstanceCapacity", "There is not enough capacity to fulfill your request."),
-    "spot": ("UnfulfillableCapacity", "Unable to fulfill capacity due to your request configuration."),
-}
 _NOT_ANSWERED = ("IamInstanceProfile", "KeyName", "MetadataOptions")
 """Override members that a request may have and EC2's answer does not. Source: botocore 1.44.5, ec2."""
 
-NO_ADDRESSES = ("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in the subnet.")
+Plan = list[tuple[Offer, Place, int]]
 
 
 class Filling:
@@ -38,81 +35,73 @@ class Filling:
             return
         for offers in _groups(target, in_order(self._call, target, self._request.offers)):
             plan = self._plan(target, offers)
-            if sum(count for _, count in plan) >= max(target.minimum, 1):
-                for offer, count in plan:
-                    self._launch(target.market, offer, count)
+            if sum(count for _, _, count in plan) >= max(target.minimum, 1):
+                for offer, place, count in plan:
+                    self._launch(offer, place, count)
                 return
-            for offer, count in plan:
-                self._refuse(target.market, offer, *NO_CAPACITY[target.market])
-                self._call.state.capacity.give_back(_pool(offer, target.market), count)
+            for offer, place, count in plan:
+                self._refuse(target.market, offer, no_capacity(self._call, place))
+                give_back(self._call, place, count)
 
-    def _plan(self, target: Target, offers: Sequence[Offer]) -> list[tuple[Offer, int]]:
-        """Take capacity offer by offer until the count is reached, noting every refusal on the way."""
-        state, wanted, plan = self._call.state, target.count, []
-        addresses = {s.subnet_id: s.available for s in state.subnets.values()}
+    def _plan(self, target: Target, offers: Sequence[Offer]) -> Plan:
+        """Take room offer by offer until the count is reached, noting every refusal on the way."""
+        plan: Plan = []
+        wanted, addresses = (
+            target.count,
+            {s.subnet_id: s.available for s in self._call.state.subnets.values()},
+        )
         for offer in offers:
             if not wanted:
                 break
-            error = refusal(self._call, offer, target.market) or check_tags(offer, self._instance_tags(offer))
-            if error is not None:
-                self._refuse(target.market, offer, error.code, error.message)
+            place = self._place(offer, target.market)
+            if (error := refusal(self._call, place) or _fleet_refusal(offer)) is not None:
+                self._refuse(target.market, offer, error)
                 continue
             room = min(wanted, addresses[offer.subnet_id])
-            count = state.capacity.take(_pool(offer, target.market), room)
-            if count < room:
-                self._refuse(target.market, offer, *NO_CAPACITY[target.market])
+            count, why_not_more = take(self._call, place, room)
+            if why_not_more is not None:
+                self._refuse(target.market, offer, why_not_more)
             elif room < wanted:
-                self._refuse(target.market, offer, *NO_ADDRESSES)
+                self._refuse(target.market, offer, no_addresses())
             addresses[offer.subnet_id] -= count
             wanted -= count
-            plan += [(offer, count)] * bool(count)
+            plan += [(offer, place, count)] * bool(count)
         return plan
 
-    def _launch(self, market: str, offer: Offer, count: int) -> None:
-        state, pool = self._call.state, _pool(offer, market)
-        plan = Launch(
-            pool=pool,
-            subnet=state.subnets[offer.subnet_id],
-            image=find_image(state, self._call.region, offer.data["ImageId"]),
+    def _place(self, offer: Offer, market: str) -> Place:
+        own = {"aws:ec2:fleet-id": self._fleet_id, **offer.own}
+        return Place(
+            market=market,
+            zone=offer.zone,
+            subnet_id=offer.subnet_id,
             data=offer.data,
-            tags=self._tags(offer),
-            fleet_id=self._fleet_id,
+            tags=tags_at_birth(offer.data, self._request.tags, own),
+            max_price=offer.override.get("MaxPrice") if market == "spot" else None,
         )
+
+    def _launch(self, offer: Offer, place: Place, count: int) -> None:
+        state = self._call.state
+        image = launch_image(state, self._call.region, offer.data["ImageId"])
+        plan = Launch(place=place, image=image, fleet_id=self._fleet_id)
         ids = launch(self._call, plan, count, sum(self.launched.values()))
-        self.launched[market] += count
-        place = {
-            "AvailabilityZone": pool.zone,
-            "AvailabilityZoneId": zone_id(pool.zone),
-            "SubnetId": offer.subnet_id,
+        self.launched[place.market] += count
+        where = {
+            "AvailabilityZone": place.zone,
+            "AvailabilityZoneId": zone_id(place.zone),
+            "SubnetId": place.subnet_id,
         }
-        found = {"InstanceIds": ids, "InstanceType": pool.instance_type, **place}
-        self.instances.append(_where(offer, market) | found)
+        found = {"InstanceIds": ids, "InstanceType": place.instance_type, **where}
+        self.instances.append(_where(offer, place.market) | found)
 
-    def _refuse(self, market: str, offer: Offer, code: str, message: str) -> None:
-        self.errors.append(_where(offer, market) | {"ErrorCode": code, "ErrorMessage": message})
-
-    def _tags(self, offer: Offer) -> dict[str, Mapping[str, str]]:
-        """Return the tags by resource type: the template's, over them the request's, over them EC2's own."""
-        tags: dict[str, Mapping[str, str]] = {}
-        for specification in offer.data.get("TagSpecifications", ()):
-            tags[specification["ResourceType"]] = {
-                t["Key"]: t.get("Value", "") for t in specification["Tags"]
-            }
-        for kind, asked in self._request.tags.items():
-            tags[kind] = {**tags.get(kind, {}), **asked}
-        own = {
-            "aws:ec2:fleet-id": self._fleet_id,
-            "aws:ec2launchtemplate:id": offer.template["LaunchTemplateId"],
-            "aws:ec2launchtemplate:version": "1",
-        }
-        return tags | {"instance": {**tags.get("instance", {}), **own}}
-
-    def _instance_tags(self, offer: Offer) -> dict[str, str]:
-        return dict(self._tags(offer)["instance"])
+    def _refuse(self, market: str, offer: Offer, error: Ec2Error) -> None:
+        self.errors.append(_where(offer, market) | {"ErrorCode": error.code, "ErrorMessage": error.message})
 
 
-def _pool(offer: Offer, market: str) -> Pool:
-    return Pool(offer.instance_type, offer.zone, market)
+def _fleet_refusal(offer: Offer) -> Ec2Error | None:
+    if (offer.data.get("InstanceMarketOptions") or {}).get("MarketType"):
+        message = "A fleet's template may not have InstanceMarketOptions."
+        return Ec2Error("InvalidParameterCombination", message)
+    return None
 
 
 def _groups(target: Target, offers: Sequence[Offer]) -> list[list[Offer]]:
@@ -126,7 +115,10 @@ def _groups(target: Target, offers: Sequence[Offer]) -> list[list[Offer]]:
 
 def _where(offer: Offer, market: str) -> dict[str, Any]:
     """Return the members that name an offer in a fleet's answer."""
-    template = {"LaunchTemplateId": offer.template["LaunchTemplateId"], "Version": "1"}
+    template = {
+        "LaunchTemplateId": offer.own["aws:ec2launchtemplate:id"],
+        "Version": offer.own["aws:ec2launchtemplate:version"],
+    }
     place = {"SubnetId": offer.subnet_id} if offer.subnet_id else {}
     asked = {k: v for k, v in offer.override.items() if k not in _NOT_ANSWERED}
     overrides = {"InstanceType": offer.instance_type, **asked, **place}

@@ -12,7 +12,7 @@ from typing import Any
 from local.ec2.errors import Ec2Error, invalid_value, missing, not_modelled
 from local.ec2.state import Call
 from local.ec2.tags import tag_specifications
-from local.ec2.templates import Template, find_template
+from local.ec2.templates import find_version, template_tags
 
 LARGEST_FLEET = 10_000
 LARGEST_MINIMUM = 1_000
@@ -34,10 +34,10 @@ _NOT_MODELLED = ("InstanceRequirements", "WeightedCapacity", "Placement", "Avail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One place that a fleet may use: a template with one override, in one zone."""
+    """One place that a fleet may use: a template with one override, in one zone; *own* are EC2's tags for it."""
 
     order: int
-    template: Template
+    own: Mapping[str, str]
     override: Mapping[str, Any]
     data: Mapping[str, Any]
     zone: str
@@ -142,9 +142,8 @@ def _offers(call: Call) -> Iterator[Offer]:
             raise missing("Version")
         if specification.get("LaunchTemplateSpecificationUserData"):
             raise not_modelled("LaunchTemplateSpecificationUserData")
-        template = find_template(call.state, specification)
         for override in config.get("Overrides") or [{}]:
-            offers += _zones_of(call, template, override, len(offers))
+            offers += _zones_of(call, specification, override, len(offers))
     subnets: dict[str, str] = {}
     for offer in offers:
         if offer.zone and subnets.setdefault(offer.zone, offer.subnet_id) != offer.subnet_id:
@@ -153,16 +152,26 @@ def _offers(call: Call) -> Iterator[Offer]:
     yield from offers
 
 
-def _zones_of(call: Call, template: Template, override: Mapping[str, Any], order: int) -> list[Offer]:
+def place_of(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the subnet, or else the zone, that template *data* names."""
+    subnet_id = (data.get("NetworkInterfaces") or [{}])[0].get("SubnetId")
+    return subnet_id, None if subnet_id else (data.get("Placement") or {}).get("AvailabilityZone")
+
+
+def _zones_of(
+    call: Call, specification: Mapping[str, Any], override: Mapping[str, Any], order: int
+) -> list[Offer]:
     for name in _NOT_MODELLED:
         if override.get(name):
             raise not_modelled(f"The override {name}")
-    data = {**template["Data"], **{name: override[name] for name in _INTO_DATA if override.get(name)}}
-    if data.get("InstanceRequirements"):
-        raise not_modelled("InstanceRequirements")
+    template = find_version(call.state, specification)["LaunchTemplateData"]
+    own = template_tags(call.state, specification)
+    data = {**template, **{name: override[name] for name in _INTO_DATA if override.get(name)}}
     subnet_id, zone = override.get("SubnetId"), override.get("AvailabilityZone")
     if subnet_id and zone:
         raise Ec2Error("InvalidParameterCombination", "An override has a subnet or a zone, not both.")
+    if not subnet_id and not zone:
+        subnet_id, zone = place_of(data)
     subnets = call.state.subnets
     if subnet_id and subnet_id not in subnets:
         places = [("", str(subnet_id))]
@@ -173,6 +182,6 @@ def _zones_of(call: Call, template: Template, override: Mapping[str, Any], order
             (str(zone), "")
         ]
     return [
-        Offer(order=order + i, template=template, override=override, data=data, zone=z, subnet_id=s)
+        Offer(order=order + i, own=own, override=override, data=data, zone=z, subnet_id=s)
         for i, (z, s) in enumerate(places)
     ]

@@ -13,6 +13,7 @@ from local.ec2.errors import Ec2Error, not_modelled
 from local.ec2.fleet_filling import Filling
 from local.ec2.fleet_request import read
 from local.ec2.life import end_by_user
+from local.ec2.quotas import MAX_FLEETS
 from local.ec2.state import Answer, Call
 from local.ec2.tags import tag_list
 
@@ -30,6 +31,8 @@ def create_fleet(call: Call) -> Answer:
 
 def _create(call: Call) -> Answer:
     request = read(call)
+    active = (fleet["FleetState"] == "active" for fleet in call.state.fleets.values())
+    call.state.quotas.check_count("fleets", active, MAX_FLEETS)
     fleet_id = f"fleet-{call.state.chance.uuid()}"
     filling = Filling(call, request, fleet_id)
     for target in request.targets:
@@ -59,7 +62,7 @@ def describe_fleets(call: Call) -> Answer:
             raise Ec2Error("InvalidFleetId.NotFound", f"The fleet ID '{fleet_id}' does not exist")
         fleet = call.state.fleets[fleet_id]
         groups = [{k: v for k, v in group.items() if k not in _PLACE} for group in fleet["Instances"]]
-        fleets.append(fleet | {"Instances": groups, "Tags": tag_list(call.state.tags.of(fleet_id))})
+        fleets.append(fleet | {"Instances": groups, "Tags": tag_list(call.state.tags.of(fleet_id, call.now))})
     return {"Fleets": fleets}
 
 
@@ -90,7 +93,7 @@ def _terminate_members(call: Call, fleet: Mapping[str, Any]) -> None:
     for group in fleet["Instances"]:
         for instance_id in group["InstanceIds"]:
             instance = call.state.instances.get(instance_id)
-            if instance is not None and not instance.protected:
+            if instance is not None and not instance.saved:
                 end_by_user(call.state, instance_id, call.now)
 
 

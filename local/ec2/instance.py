@@ -1,9 +1,9 @@
-"""An instance and a volume as values: what was decided at birth, and the little that changes later."""
+"""An instance as a value: what was decided at birth, and the little that changes later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,22 @@ STATE_CODES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """Something that AWS will do to an instance at *not_before*."""
+
+    code: str
+    description: str
+    not_before: datetime
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance; *birth* holds the members of EC2's Instance that never change, the tag store its tags."""
+    """One instance; *birth* holds the members of EC2's Instance that seldom change, the tag store its tags.
+
+    *public*: it gets a public address at each start. *impaired*: its failed checks, with their beginning.
+    *posted*: the console output that shows without ``Latest``, and since when.
+    """
 
     instance_id: str
     sequence: int
@@ -41,6 +55,13 @@ class Instance:
     user_data: str
     shutdown_behavior: str
     protected: bool
+    stop_protected: bool
+    public: bool
+    booted_at: datetime
+    impaired: Mapping[str, datetime] = field(default_factory=dict)
+    scheduled: Mapping[str, Scheduled] = field(default_factory=dict)
+    console: str = ""
+    posted: tuple[datetime, str] | None = None
     state: str = "pending"
     state_reason: tuple[str, str] | None = None
     transition_reason: str = ""
@@ -50,6 +71,14 @@ class Instance:
         """Whether it has not begun to end."""
         return self.state not in {"shutting-down", "terminated"}
 
+    @property
+    def saved(self) -> bool:
+        """Whether the API may not terminate it: stop protection does that, too.
+
+        Source: EC2 user guide, "Enable stop protection for your EC2 instances".
+        """
+        return self.protected or self.stop_protected
+
     def moved(self, state: str, reason: tuple[str, str] | None = None, transition: str = "") -> Instance:
         """Return it in *state*, with the reasons that EC2 shows."""
         return replace(
@@ -57,6 +86,15 @@ class Instance:
             state=state,
             state_reason=reason or self.state_reason,
             transition_reason=transition or self.transition_reason,
+        )
+
+    def as_in(self, past: Instance) -> Instance:
+        """Return it in the state that it had in the *past*."""
+        return replace(
+            self,
+            state=past.state,
+            state_reason=past.state_reason,
+            transition_reason=past.transition_reason,
         )
 
     def state_member(self) -> dict[str, Any]:
@@ -72,24 +110,3 @@ class Instance:
             "GroupName": "",
             "Tenancy": "default",
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """One EBS volume that was made with its instance."""
-
-    volume_id: str
-    sequence: int
-    instance_id: str
-    device: str
-    zone: str
-    size_gib: int
-    volume_type: str
-    iops: int | None
-    throughput_mibps: int | None
-    encrypted: bool
-    delete_on_termination: bool
-    snapshot_id: str
-    created_at: datetime
-    visible_at: datetime
-    attached: bool = True

@@ -1,13 +1,13 @@
-"""DescribeInstances and DescribeInstanceStatus: late, paged by instances, found through indexes."""
+"""DescribeInstances: late, paged by instances, found through indexes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from local.ec2.device_mappings import mappings
 from local.ec2.errors import Ec2Error
 from local.ec2.filters import Fields, is_exact, matching
 from local.ec2.instance import Instance
@@ -18,12 +18,11 @@ from local.ec2.tags import tag_list
 PAGES = Limits(lowest=5, highest=1000, default=1000)
 """Without MaxResults EC2 may return all or not; the harsher reading is a page of 1,000."""
 
-STATUS_PAGES = Limits(lowest=5, highest=1000, default=1000)
-INITIALIZING = timedelta(minutes=2)
 _PLACES = (
     "SubnetId",
     "VpcId",
     "PrivateIpAddress",
+    "PublicIpAddress",
     "NetworkInterfaces",
     "BlockDeviceMappings",
     "SecurityGroups",
@@ -43,6 +42,11 @@ FIELDS: Fields[Instance] = {
     "reservation-id": lambda i: [i.reservation_id],
     "private-ip-address": lambda i: [i.private_ip],
     "private-dns-name": lambda i: [i.birth["PrivateDnsName"]],
+    "ip-address": lambda i: [i.birth["PublicIpAddress"]] if "PublicIpAddress" in i.birth else [],
+    "network-interface.network-interface-id": lambda i: [
+        interface["NetworkInterfaceId"] for interface in i.birth["NetworkInterfaces"]
+    ],
+    "state-reason-code": lambda i: [i.state_reason[0]] if i.state_reason else [],
     "architecture": lambda i: [i.birth["Architecture"]],
     "instance.group-id": lambda i: i.group_ids,
     "launch-time": lambda i: [i.launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")],
@@ -76,7 +80,7 @@ def find_instances(call: Call, ids: Iterable[str]) -> list[Instance]:
 
 def describe_instances(call: Call) -> Answer:
     """List instances, grouped into their reservations, oldest first."""
-    found, token = _page(call, PAGES, lambda _: True)
+    found, token = page_of(call, PAGES, FIELDS)
     reservations = []
     for reservation_id, group in groupby(found, key=lambda i: i.reservation_id):
         head = {"ReservationId": reservation_id, "OwnerId": call.state.account, "Groups": []}
@@ -84,28 +88,31 @@ def describe_instances(call: Call) -> Answer:
     return {"Reservations": reservations, **token}
 
 
-def describe_instance_status(call: Call) -> Answer:
-    """List the health of running instances (IncludeAllInstances: of all); ok two minutes after launch."""
-    everything = call.get("IncludeAllInstances", False)
-    found, token = _page(call, STATUS_PAGES, lambda i: everything or i.state == "running")
-    return {"InstanceStatuses": [_status(call, i) for i in found], **token}
-
-
-def _page(
-    call: Call, limits: Limits, also: Callable[[Instance], bool]
+def page_of(
+    call: Call,
+    limits: Limits,
+    fields: Fields[Instance],
+    also: Callable[[Instance], bool] = lambda _: True,
+    *,
+    tags: bool = True,
 ) -> tuple[list[Instance], dict[str, str]]:
+    """Return the page of visible instances that a describe call asks for, and its token."""
     ids, filters = call.get("InstanceIds", ()), call.get("Filters", ())
     if ids and call.get("MaxResults"):
         raise Ec2Error(
             "InvalidParameterCombination", "The parameter instancesSet cannot be used with maxResults"
         )
-    passes = matching(filters, FIELDS, lambda i: call.state.tags.of(i.instance_id, call.now))
+
+    def tags_of(instance: Instance) -> Mapping[str, str]:
+        return call.state.tags.of(instance.instance_id, call.now)
+
+    passes = matching(filters, fields, tags_of if tags else None)
     chosen = find_instances(call, ids) if ids else _candidates(call, filters)
 
     def keep(instance: Instance) -> bool:
         return call.now >= instance.visible_at and also(instance) and passes(instance)
 
-    by_age = sorted(chosen, key=lambda i: i.sequence)
+    by_age = sorted(map(call.state.shown, chosen), key=lambda i: i.sequence)
     return page(by_age, call.parameters, limits, key=lambda i: i.sequence, keep=keep)
 
 
@@ -120,22 +127,23 @@ def _candidates(call: Call, filters: Sequence[Mapping[str, Any]]) -> list[Instan
         indexed = [_indexed(call, name, value) for value in set(values)]
         if None not in indexed and sum(len(i or ()) for i in indexed) < len(best):
             best = [one for ids in indexed for one in ids or ()]
-    return [state.instances[i] for i in best if i in state.instances]
+    return [state.instances[i] for i in dict.fromkeys(best) if i in state.instances]
 
 
 def _indexed(call: Call, name: str, value: str) -> Collection[str] | None:
     if name.startswith("tag:"):
         return call.state.tags.holders(name.removeprefix("tag:"), value)
     if name == "instance-state-name":
-        return call.state.by_state.get(value, {})
+        return [*call.state.by_state.get(value, {}), *map(str, call.state.late_states.unsettled(call.now))]
     return [value] if name == "instance-id" else None
 
 
 def member(call: Call, instance: Instance) -> dict[str, Any]:
     """Return *instance* as EC2 shows it now; a terminated one has lost its place and its disks."""
-    shown = dict(instance.birth)
+    shown = {**instance.birth, "BlockDeviceMappings": mappings(call.state, instance.instance_id)}
     if instance.state == "terminated":
-        shown = {k: v for k, v in shown.items() if k not in _PLACES} | {"PrivateDnsName": ""}
+        shown = {k: v for k, v in shown.items() if k not in _PLACES}
+        shown |= {"PrivateDnsName": "", "PublicDnsName": ""}
     if instance.state_reason:
         code, message = instance.state_reason
         shown["StateReason"] = {"Code": code, "Message": message}
@@ -147,19 +155,4 @@ def member(call: Call, instance: Instance) -> dict[str, Any]:
     }
 
 
-def _status(call: Call, instance: Instance) -> dict[str, Any]:
-    status = "not-applicable"
-    if instance.state == "running":
-        status = "ok" if call.now - instance.launched_at >= INITIALIZING else "initializing"
-    reached = {"ok": "passed", "initializing": "initializing"}.get(status)
-    summary = {"Status": status, "Details": [{"Name": "reachability", "Status": reached}] if reached else []}
-    return {
-        "InstanceId": instance.instance_id,
-        "AvailabilityZone": instance.pool.zone,
-        "InstanceState": instance.state_member(),
-        "InstanceStatus": summary,
-        "SystemStatus": summary,
-    }
-
-
-OPERATIONS = {"DescribeInstances": describe_instances, "DescribeInstanceStatus": describe_instance_status}
+OPERATIONS = {"DescribeInstances": describe_instances}

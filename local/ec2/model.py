@@ -1,28 +1,34 @@
 """A pure, strict model of EC2: what it promises, as late and as finite as it is.
 
 No I/O, no clock of its own, one seed. ``call`` takes and returns what boto3 would; the other methods are the
-hand of whoever runs the world: images, capacity, interruptions. ``advance`` applies what is due and says
-when the next thing is. PROMISES.md lists what the model promises, each promise with its test.
+hand of whoever runs the world: capacity, instances, volumes, images, quotas (``*_hand``). ``advance`` applies what
+is due and says when the next thing is. PROMISES.md lists what the model promises, each promise with its test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from local.ec2 import life, security_groups
+from local.ec2 import security_groups
+from local.ec2.account_hand import AccountHand
+from local.ec2.agenda import Agenda
 from local.ec2.capacity import Capacity, Pool
 from local.ec2.chance import Chance
+from local.ec2.ebs_hand import EbsHand
 from local.ec2.errors import Ec2Error
-from local.ec2.instance import Instance
+from local.ec2.image_rules import ImageRules
+from local.ec2.instance_hand import InstanceHand
 from local.ec2.operations import answer
 from local.ec2.state import Answer, Call, State
 from local.ec2.timing import HARSH, Timing
 from local.ec2.world import COMPUTE_REGION, Subnet, default_cidrs
 
 
-class Ec2:
+class Ec2(InstanceHand, EbsHand, AccountHand):
     """One account's EC2."""
 
     def __init__(
@@ -33,10 +39,13 @@ class Ec2:
         account: str = "123456789012",
         on_event: Callable[[dict[str, Any]], None] | None = None,
         timing: Timing = HARSH,
+        parameters: Callable[[str, str], str | None] = lambda _region, _name: None,
     ) -> None:
         """Build the world of *seed*: default VPC, a subnet in each zone, no image.
 
         *clock* returns aware datetimes. *on_event* gets every EventBridge event, in order of time.
+        *parameters* reads an SSM parameter of data type aws:ec2:image: it gets a region and a name, with
+        ``:version`` or ``:label`` behind it if one is asked for, and returns None if there is none.
         """
         self._clock = clock
         chance = Chance(seed)
@@ -50,7 +59,9 @@ class Ec2:
             emit=on_event or (lambda _: None),
             vpc_id=vpc_id,
             subnets={subnet.subnet_id: subnet for subnet in subnets},
+            image_rules=ImageRules(parameters=parameters),
         )
+        self._state.agenda.run(clock())
         security_groups.make_group(
             self._state, name="default", description="default VPC security group", vpc_id=vpc_id
         )
@@ -64,18 +75,21 @@ class Ec2:
         self.advance()
         return answer(Call(self._state, region, operation, parameters, self._clock()))
 
-    def advance(self) -> datetime | None:
-        """Apply every effect due by now, with its events; return when the next one is due."""
-        self._state.agenda.run(self._clock())
-        return self._state.agenda.next_due()
+    def present(self) -> State:
+        """Return what there is now, for ``as_of`` at a later moment."""
+        self.advance()
+        return copy.deepcopy(
+            self._state, {id(self._state.emit): self._state.emit, id(self._state.agenda): Agenda()}
+        )
 
-    def add_image(self, region: str, image: Mapping[str, Any]) -> None:
-        """Add an image in boto3's shape, or replace it; a State other than "available" bars its launch."""
-        self._state.images.setdefault(region, {})[image["ImageId"]] = {"State": "available", **image}
-
-    def remove_image(self, region: str, image_id: str) -> None:
-        """Take an image away, as its publisher may at any time."""
-        self._state.images.get(region, {}).pop(image_id, None)
+    @contextmanager
+    def as_of(self, before: State) -> Iterator[None]:
+        """Let reads see what there was *before*."""
+        now, self._state = self._state, before
+        try:
+            yield
+        finally:
+            self._state = now
 
     def set_capacity(self, instance_type: str, zone: str, market: str, available: int | None) -> None:
         """Say how many more instances fit on-demand or spot; None restores what the seed gave."""
@@ -88,22 +102,6 @@ class Ec2:
         self.advance()
         return self._state.capacity.available(Pool(instance_type, zone, market))
 
-    def interrupt(self, instance_id: str, notice: timedelta = timedelta(minutes=2)) -> None:
-        """Warn a spot instance now and terminate it when the notice has run out."""
-        if self.instance(instance_id).pool.market != "spot":
-            raise ValueError(f"{instance_id} is no spot instance")
-        life.warn_of_interruption(self._state, instance_id, self._clock(), notice)
-
-    def recommend_rebalance(self, instance_id: str) -> None:
-        """Send a rebalance recommendation for a spot instance."""
-        self.instance(instance_id)
-        life.recommend_rebalance(self._state, instance_id, self._clock())
-
-    def die(self, instance_id: str) -> None:
-        """Let an instance end by itself, with a Server.* reason."""
-        self.instance(instance_id)
-        life.end(self._state, instance_id, self._clock(), life.BY_FAILURE)
-
     def create_security_group(
         self, region: str, name: str, description: str, vpc_id: str, tags: Mapping[str, str] | None = None
     ) -> str:
@@ -113,16 +111,6 @@ class Ec2:
         return security_groups.make_group(
             self._state, name=name, description=description, vpc_id=vpc_id, tags=tags
         )
-
-    def instance(self, instance_id: str) -> Instance:
-        """Return the truth about an instance, visible or not; KeyError if there is none."""
-        self.advance()
-        return self._state.instances[instance_id]
-
-    def instances(self) -> tuple[Instance, ...]:
-        """Return the truth about all instances, oldest first."""
-        self.advance()
-        return tuple(self._state.instances.values())
 
     def tags(self, resource_id: str) -> Mapping[str, str]:
         """Return the true tags of a resource."""

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.ec2 import (
+    allowed_images,
+    attachments,
+    attributes,
     fleets,
+    image_copies,
+    image_permissions,
     images,
     instances,
+    interfaces,
     offerings,
     places,
+    run_instances,
     security_groups,
+    snapshots,
     spot,
+    spot_requests,
+    statuses,
+    stopping,
     tagging,
+    template_versions,
     templates,
     termination,
+    volume_life,
+    volume_modifications,
+    volume_modifying,
     volumes,
 )
 from local.ec2.errors import Ec2Error, not_modelled
@@ -25,20 +40,45 @@ OPERATIONS: dict[str, Operation] = {
     **places.OPERATIONS,
     **security_groups.OPERATIONS,
     **images.OPERATIONS,
+    **image_copies.OPERATIONS,
+    **image_permissions.OPERATIONS,
+    **allowed_images.OPERATIONS,
     **offerings.OPERATIONS,
     **spot.OPERATIONS,
+    **spot_requests.OPERATIONS,
     **templates.OPERATIONS,
+    **template_versions.OPERATIONS,
     **fleets.OPERATIONS,
+    **run_instances.OPERATIONS,
     **instances.OPERATIONS,
+    **statuses.OPERATIONS,
+    **interfaces.OPERATIONS,
+    **attributes.OPERATIONS,
+    **stopping.OPERATIONS,
     **termination.OPERATIONS,
     **volumes.OPERATIONS,
+    **volume_life.OPERATIONS,
+    **attachments.OPERATIONS,
+    **volume_modifying.OPERATIONS,
+    **volume_modifications.OPERATIONS,
+    **snapshots.OPERATIONS,
     **tagging.OPERATIONS,
 }
-EVERYWHERE = ("DescribeImages", "DescribeRegions")
+EVERYWHERE = (
+    "DescribeRegions",
+    *images.OPERATIONS,
+    *image_copies.OPERATIONS,
+    *image_permissions.OPERATIONS,
+    *allowed_images.OPERATIONS,
+)
 NOTHING_ELSEWHERE: Mapping[str, str] = {
     "DescribeInstances": "Reservations",
     "DescribeInstanceStatus": "InstanceStatuses",
+    "DescribeNetworkInterfaces": "NetworkInterfaces",
     "DescribeVolumes": "Volumes",
+    "DescribeVolumeStatus": "VolumeStatuses",
+    "DescribeVolumesModifications": "VolumesModifications",
+    "DescribeSnapshots": "Snapshots",
     "DescribeLaunchTemplates": "LaunchTemplates",
     "DescribeFleets": "Fleets",
     "DescribeTags": "Tags",
@@ -46,12 +86,25 @@ NOTHING_ELSEWHERE: Mapping[str, str] = {
 """What a region without compute answers to a question about all of its resources."""
 
 KNOWN_BUT_NOT_MODELLED = (
-    "RunInstances",
-    "StartInstances",
-    "StopInstances",
-    "RebootInstances",
-    "CreateLaunchTemplateVersion",
+    "CopySnapshot",
+    "CopyVolumes",
+    "CreateSnapshots",
+    "DescribeVolumeAttribute",
+    "ModifyVolumeAttribute",
+    "EnableVolumeIO",
+    "ModifySnapshotAttribute",
+    "CreateReplaceRootVolumeTask",
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "AttachNetworkInterface",
+    "DetachNetworkInterface",
+    "ModifyNetworkInterfaceAttribute",
+    "RequestSpotInstances",
+    "GetConsoleScreenshot",
+    "ModifyInstanceEventStartTime",
 )
+CHECKED_FIRST = ("RunInstances",)
+"""A dry run of these makes their own checks first; all others are answered at once."""
 
 
 def answer(call: Call) -> Answer:
@@ -60,9 +113,11 @@ def answer(call: Call) -> Answer:
         raise not_modelled(call.operation)
     if call.operation not in OPERATIONS:
         raise Ec2Error("InvalidAction", f"The action {call.operation} is not valid for this web service.")
+    if call.state.timing.throttled:
+        call.state.throttle.admit(call)
     if call.region != COMPUTE_REGION and call.operation not in EVERYWHERE:
         return _elsewhere(call)
-    if call.get("DryRun"):
+    if call.get("DryRun") and call.operation not in CHECKED_FIRST:
         raise Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
     return OPERATIONS[call.operation](call)
 

@@ -74,7 +74,7 @@ def describe_vpcs(call: Call) -> Answer:
         "State": "available",
         "OwnerId": state.account,
         "InstanceTenancy": "default",
-        "Tags": tag_list(state.tags.of(state.vpc_id)),
+        "Tags": tag_list(state.tags.of(state.vpc_id, call.now)),
     }
     fields: Fields[dict[str, Any]] = {
         "vpc-id": lambda v: [v["VpcId"]],
@@ -84,7 +84,7 @@ def describe_vpcs(call: Call) -> Answer:
         "state": lambda v: [v["State"]],
         "owner-id": lambda v: [v["OwnerId"]],
     }
-    keep = matching(call.get("Filters", ()), fields, lambda v: state.tags.of(v["VpcId"]))
+    keep = matching(call.get("Filters", ()), fields, lambda v: state.tags.of(v["VpcId"], call.now))
     return {"Vpcs": [vpc] if keep(vpc) else []}
 
 
@@ -104,7 +104,7 @@ def describe_subnets(call: Call) -> Answer:
         "default-for-az": lambda _: ["true"],
         "owner-id": lambda _: [state.account],
     }
-    keep = matching(call.get("Filters", ()), fields, lambda s: state.tags.of(s.subnet_id))
+    keep = matching(call.get("Filters", ()), fields, lambda s: state.tags.of(s.subnet_id, call.now))
     chosen = [s for s in state.subnets.values() if not ids or s.subnet_id in ids]
     chosen.sort(key=lambda s: s.subnet_id)
     found, token = page(chosen, call.parameters, PAGES, key=lambda s: s.subnet_id, keep=keep)
@@ -125,7 +125,7 @@ def _subnet(call: Call, subnet: Subnet) -> Answer:
         "MapPublicIpOnLaunch": True,
         "State": "available",
         "OwnerId": account,
-        "Tags": tag_list(call.state.tags.of(subnet.subnet_id)),
+        "Tags": tag_list(call.state.tags.of(subnet.subnet_id, call.now)),
     }
 
 

@@ -53,6 +53,7 @@ def create_security_group(call: Call) -> Answer:
         vpc_id=call.get("VpcId", call.state.vpc_id),
         tags=tags,
     )
+    call.state.appears_late(group_id, call.state.timing.group_visibility)
     return {"GroupId": group_id, "Tags": tag_list(tags)}
 
 
@@ -74,8 +75,9 @@ def delete_security_group(call: Call) -> Answer:
 def describe_security_groups(call: Call) -> Answer:
     """DescribeSecurityGroups by id, name or filter."""
     state, ids, names = call.state, call.get("GroupIds", ()), call.get("GroupNames", ())
-    known = {group["GroupName"] for group in state.groups.values()}
-    if unknown := [i for i in ids if i not in state.groups] + [n for n in names if n not in known]:
+    shown = {i: group for i, group in state.groups.items() if state.appears(i)}
+    known = {group["GroupName"] for group in shown.values()}
+    if unknown := [i for i in ids if i not in shown] + [n for n in names if n not in known]:
         raise Ec2Error("InvalidGroup.NotFound", f"The security group '{unknown[0]}' does not exist")
     fields: Fields[dict[str, Any]] = {
         "group-id": lambda g: [g["GroupId"]],
@@ -84,13 +86,14 @@ def describe_security_groups(call: Call) -> Answer:
         "description": lambda g: [g["Description"]],
         "owner-id": lambda g: [g["OwnerId"]],
     }
-    keep = matching(call.get("Filters", ()), fields, lambda g: state.tags.of(g["GroupId"]))
-    groups = sorted(state.groups.values(), key=lambda g: str(g["GroupId"]))
+    keep = matching(call.get("Filters", ()), fields, lambda g: state.tags.of(g["GroupId"], call.now))
+    groups = sorted(shown.values(), key=lambda g: str(g["GroupId"]))
     wanted = [
         g for g in groups if (not ids or g["GroupId"] in ids) and (not names or g["GroupName"] in names)
     ]
     found, token = page(wanted, call.parameters, PAGES, key=lambda g: str(g["GroupId"]), keep=keep)
-    return {"SecurityGroups": [g | {"Tags": tag_list(state.tags.of(g["GroupId"]))} for g in found], **token}
+    tagged = [g | {"Tags": tag_list(state.tags.of(g["GroupId"], call.now))} for g in found]
+    return {"SecurityGroups": tagged, **token}
 
 
 def authorize(call: Call) -> Answer:
@@ -129,7 +132,7 @@ def _group(call: Call) -> dict[str, Any]:
     if not wanted:
         raise missing("GroupId")
     for group in call.state.groups.values():
-        if wanted in (group["GroupId"], group["GroupName"]):
+        if wanted in (group["GroupId"], group["GroupName"]) and call.state.appears(group["GroupId"]):
             return group
     raise Ec2Error("InvalidGroup.NotFound", f"The security group '{wanted}' does not exist")
 

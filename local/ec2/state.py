@@ -17,11 +17,18 @@ from local.ec2.agenda import Agenda
 from local.ec2.capacity import Capacity
 from local.ec2.chance import Chance
 from local.ec2.errors import Ec2Error, missing
-from local.ec2.instance import Instance, Volume
+from local.ec2.image_rules import ImageRules
+from local.ec2.instance import Instance
+from local.ec2.lateness import Late
 from local.ec2.paging import fingerprint
+from local.ec2.quotas import COUNTED, Quotas
+from local.ec2.stillbirth import Stillbirths
 from local.ec2.tags import Tags
-from local.ec2.timing import Timing
-from local.ec2.world import Subnet
+from local.ec2.throttling import Throttle
+from local.ec2.timing import Seconds, Timing
+from local.ec2.volume import Snapshot
+from local.ec2.volume_store import EbsRules, Volumes
+from local.ec2.world import PUBLIC_CIDR, Subnet
 
 Answer = dict[str, Any]
 
@@ -45,19 +52,56 @@ class State:
     fleets: dict[str, dict[str, Any]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     by_state: dict[str, dict[str, None]] = field(default_factory=dict)
-    volumes: dict[str, Volume] = field(default_factory=dict)
+    volumes: Volumes = field(default_factory=Volumes)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    ebs: EbsRules = field(default_factory=EbsRules)
     answered: dict[tuple[str, str, str], tuple[str, Answer]] = field(default_factory=dict)
     sequence: count[int] = field(default_factory=count)
+    public_addresses: count[int] = field(default_factory=count)
+    stillbirths: Stillbirths = field(default_factory=Stillbirths)
+    image_rules: ImageRules = field(default_factory=ImageRules)
+    quotas: Quotas = field(default_factory=Quotas)
+    throttle: Throttle = field(default_factory=Throttle)
+    late_states: Late[Instance] = field(default_factory=Late)
+    appear_at: dict[str, datetime] = field(default_factory=dict)
+
+    def public_address(self) -> str:
+        """Return a public address that nobody had before."""
+        return str(PUBLIC_CIDR[next(self.public_addresses) % PUBLIC_CIDR.num_addresses])
 
     def put_instance(self, instance: Instance) -> None:
         """Store *instance* and index its state."""
         if (before := self.instances.get(instance.instance_id)) is not None:
             self.by_state[before.state].pop(instance.instance_id)
+            if before.state != instance.state:
+                self._moved(before, instance)
         self.by_state.setdefault(instance.state, {})[instance.instance_id] = None
         self.instances[instance.instance_id] = instance
 
+    def _moved(self, before: Instance, after: Instance) -> None:
+        """Let a change of state show late, and what has ended count a while longer."""
+        now, chance, timing = self.agenda.now, self.chance, self.timing
+        shows_at = now + chance.delay(timing.state_visibility)
+        self.late_states.change(after.instance_id, before, after, shows_at)
+        if before.state in COUNTED and after.state not in COUNTED:
+            self.quotas.give_back(before.pool, 1, now + chance.delay(timing.quota_release))
+
+    def shown(self, instance: Instance) -> Instance:
+        """Return *instance* in the state that an observer sees now."""
+        seen = self.late_states.shown(instance.instance_id, instance, self.agenda.now)
+        return instance if seen is instance else instance.as_in(seen)
+
+    def appears_late(self, resource_id: str, delay: Seconds) -> None:
+        """Let a new security group or launch template be unknown for a moment."""
+        self.appear_at[resource_id] = self.agenda.now + self.chance.delay(delay)
+
+    def appears(self, resource_id: str) -> bool:
+        """Tell whether a security group or launch template is known to other calls already."""
+        return resource_id not in self.appear_at or self.appear_at[resource_id] <= self.agenda.now
+
     def drop_instance(self, instance_id: str) -> None:
         """Forget an instance: its hour after termination is over."""
+        self.late_states.forget(instance_id)
         self.by_state[self.instances.pop(instance_id).state].pop(instance_id)
         self.tags.forget(instance_id)
 
@@ -84,18 +128,30 @@ class Call:
             raise missing(name)
         return value
 
-    def once(self, act: Callable[[], Answer]) -> Answer:
+    def token(self, longest: int = 64) -> str:
+        """Return the client token, empty if there is none."""
+        token = str(self.get("ClientToken", ""))
+        if len(token) > longest or not token.isascii():
+            message = f"Invalid client token: at most {longest} ASCII characters."
+            raise Ec2Error("InvalidParameterValue", message)
+        return token
+
+    def question(self, asked: Mapping[str, Any]) -> str:
+        """Return what a token is bound to: the parameters, and the images that their aliases stand for."""
+        aliases = self.state.image_rules.aliases(self.region, asked)
+        return fingerprint({"asked": asked, "aliases": aliases})
+
+    def once(self, act: Callable[[], Answer], longest: int = 64) -> Answer:
         """Run *act* unless this ClientToken was answered before; then return that answer again.
 
         A token belongs to one operation in one region, and is never forgotten here: EC2 does not say when it
         forgets.
         """
-        token = self.get("ClientToken", "")
+        token = self.token(longest)
         if not token:
             return act()
-        if len(token) > 64 or not token.isascii():
-            raise Ec2Error("InvalidParameterValue", "Invalid client token: at most 64 ASCII characters.")
-        question, key = fingerprint(self.parameters), (self.region, self.operation, token)
+        question = self.question(self.parameters)
+        key = (self.region, self.operation, token)
         if key not in self.state.answered:
             self.state.answered[key] = (question, act())
         asked, answer = self.state.answered[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from local.ec2.errors import Ec2Error, invalid_value
@@ -16,6 +17,7 @@ LARGEST_BATCH = 1000
 _KINDS = {
     "i": "instance",
     "vol": "volume",
+    "snap": "snapshot",
     "sg": "security-group",
     "lt": "launch-template",
     "fleet": "fleet",
@@ -23,10 +25,12 @@ _KINDS = {
     "vpc": "vpc",
     "ami": "image",
     "eni": "network-interface",
+    "sir": "spot-instances-request",
 }
 _NOT_FOUND = {
     "i": "InvalidInstanceID.NotFound",
     "vol": "InvalidVolume.NotFound",
+    "snap": "InvalidSnapshot.NotFound",
     "ami": "InvalidAMIID.NotFound",
 }
 
@@ -48,8 +52,14 @@ def create_tags(call: Call) -> Answer:
         if len(ours | tags.keys()) > TAGS_PER_RESOURCE:
             raise Ec2Error("TagLimitExceeded", f"{resource} would have more than {TAGS_PER_RESOURCE} tags.")
     for resource in resources:
-        call.state.tags.put(resource, tags)
+        for key, value in tags.items():
+            call.state.tags.put(resource, {key: value}, _shows_at(call))
     return {}
+
+
+def _shows_at(call: Call) -> datetime:
+    """Return when a change of one tag of one resource shows."""
+    return call.now + call.state.chance.delay(call.state.timing.tag_visibility)
 
 
 def delete_tags(call: Call) -> Answer:
@@ -63,7 +73,7 @@ def delete_tags(call: Call) -> Answer:
             if str(tag["Key"]).startswith("aws:"):
                 raise invalid_value("Tag key", tag["Key"], "EC2's own tags stay.")
             if tag.get("Value") is None or present.get(tag["Key"]) == tag["Value"]:
-                call.state.tags.remove(resource, tag["Key"])
+                call.state.tags.remove(resource, tag["Key"], _shows_at(call))
     return {}
 
 
@@ -80,11 +90,12 @@ def _resources(call: Call) -> list[str]:
 
 def _exists(call: Call, resource: str) -> bool:
     state = call.state
-    late = state.instances.get(resource) or state.volumes.get(resource)
+    late = state.instances.get(resource) or state.volumes.get(resource) or state.snapshots.get(resource)
     if late is not None:
         return call.now >= late.visible_at
     places = (state.groups, state.templates, state.fleets, state.subnets, state.images.get(call.region, {}))
-    return resource == state.vpc_id or any(resource in place for place in places)
+    known = resource == state.vpc_id or any(resource in place for place in places)
+    return known and state.appears(resource)
 
 
 def describe_tags(call: Call) -> Answer:

@@ -1,7 +1,7 @@
 """Tags of every resource in one indexed store, and EC2's rules for them.
 
-Tags given at birth become visible on their own time, apart from the resource: for some seconds EC2 may show
-an instance without them, or find nothing by them.
+Tags become visible on their own time, those given at birth apart from the resource: for some seconds EC2 may
+show an instance without them, with a value that has changed, or find nothing by them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from local.ec2.errors import Ec2Error, invalid_value
+from local.ec2.lateness import Late
 
 TAGS_PER_RESOURCE = 50
 """Source: EC2 user guide, "Tag restrictions" (128 and 256 characters, too)."""
@@ -24,40 +25,59 @@ class Tags:
 
     def __init__(self) -> None:
         self._tags: dict[str, dict[str, str]] = {}
-        self._visible_at: dict[str, datetime] = {}
+        self._late: Late[str | None] = Late()
+        self._unsettled: dict[str, set[str]] = {}
         self._holders: dict[tuple[str, str], dict[str, None]] = {}
+        self._carried: dict[str, set[tuple[str, str]]] = {}
 
     def put(self, resource: str, tags: Mapping[str, str], visible_at: datetime | None = None) -> None:
-        """Add *tags* to *resource*, over those of the same keys."""
+        """Add *tags* to *resource*, over those of the same keys; without *visible_at* they show at once."""
         present = self._tags.setdefault(resource, {})
         for key, value in tags.items():
-            self.remove(resource, key)
+            self._delay(resource, key, value, visible_at)
+            present.pop(key, None)
             present[key] = value
             self._holders.setdefault((key, value), {})[resource] = None
-        if visible_at is not None:
-            self._visible_at[resource] = visible_at
+            self._carried.setdefault(resource, set()).add((key, value))
 
-    def remove(self, resource: str, key: str) -> None:
+    def remove(self, resource: str, key: str, visible_at: datetime | None = None) -> None:
         """Take the tag *key* from *resource*, if it is there."""
-        value = self._tags.get(resource, {}).pop(key, None)
-        if value is not None:
-            self._holders[key, value].pop(resource)
+        if key in self._tags.get(resource, {}):
+            self._delay(resource, key, None, visible_at)
+            del self._tags[resource][key]
+
+    def _delay(self, resource: str, key: str, value: str | None, visible_at: datetime | None) -> None:
+        if visible_at is None:
+            self._late.forget((resource, key))
+        else:
+            self._late.change((resource, key), self._tags[resource].get(key), value, visible_at)
+            self._unsettled.setdefault(resource, set()).add(key)
 
     def forget(self, resource: str) -> None:
         """Drop everything about *resource*."""
-        for key in tuple(self._tags.get(resource, ())):
-            self.remove(resource, key)
+        for carried in self._carried.pop(resource, ()):
+            self._holders[carried].pop(resource, None)
+        for key in self._unsettled.pop(resource, ()):
+            self._late.forget((resource, key))
         self._tags.pop(resource, None)
-        self._visible_at.pop(resource, None)
 
     def of(self, resource: str, now: datetime | None = None) -> Mapping[str, str]:
         """Return the tags of *resource*: those that show at *now*, or the true ones without it."""
-        if now is not None and (at := self._visible_at.get(resource)) is not None and now < at:
-            return {}
-        return self._tags.get(resource, {})
+        true = self._tags.get(resource, {})
+        if now is None or resource not in self._unsettled:
+            return true
+        shown = dict(true)
+        for key in self._unsettled[resource]:
+            shown.pop(key, None)
+            if (value := self._late.shown((resource, key), true.get(key), now)) is not None:
+                shown[key] = value
+        self._unsettled[resource] = {k for k in self._unsettled[resource] if (resource, k) in self._late}
+        if not self._unsettled[resource]:
+            del self._unsettled[resource]
+        return shown
 
     def holders(self, key: str, value: str) -> Collection[str]:
-        """Return the resources that carry this tag, visible or not."""
+        """Return the resources that carry this tag or did, visible or not: no other can show it."""
         return self._holders.get((key, value), {})
 
     def resources(self) -> Collection[str]:

@@ -1,4 +1,4 @@
-"""Launch templates of one version: created once per token, found by name or id, checked where EC2 checks.
+"""Launch templates: created once per token, found by name or id, checked where EC2 checks.
 
 EC2 creates a template whose image or security group does not exist and says so in ``Warning``; the launch
 then fails. User data that it could not store is refused at once.
@@ -14,8 +14,10 @@ from typing import Any
 
 from local.ec2.errors import Ec2Error
 from local.ec2.filters import Fields, matching
+from local.ec2.image_launches import image_id_of
 from local.ec2.images import find_image
 from local.ec2.paging import Limits, page
+from local.ec2.quotas import MAX_TEMPLATES
 from local.ec2.state import Answer, Call, State
 from local.ec2.tags import tag_list, tag_specifications
 
@@ -25,12 +27,16 @@ USER_DATA_BYTES = 16 * 1024
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}")
 _TAGGED_AT_LAUNCH = {"instance", "volume", "network-interface", "spot-instances-request"}
+LONGEST_TOKEN = 128
+"""Source: EC2 API reference, CreateLaunchTemplate and CreateLaunchTemplateVersion."""
+
 Template = dict[str, Any]
+Version = dict[str, Any]
 
 
 def create_launch_template(call: Call) -> Answer:
     """CreateLaunchTemplate, once per client token."""
-    return call.once(lambda: _create(call))
+    return call.once(lambda: _create(call), longest=LONGEST_TOKEN)
 
 
 def _create(call: Call) -> Answer:
@@ -42,29 +48,47 @@ def _create(call: Call) -> Answer:
         raise Ec2Error(
             "InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use."
         )
-    check_user_data(data.get("UserData", ""))
-    tag_specifications(data.get("TagSpecifications", ()), _TAGGED_AT_LAUNCH)
     tags = tag_specifications(call.get("TagSpecifications", ()), {"launch-template"}).get(
         "launch-template", {}
     )
-    template = _template(call, name, data)
-    call.state.templates[template["LaunchTemplateId"]] = template
-    call.state.tags.put(template["LaunchTemplateId"], tags)
-    warnings = _warnings(call, data)
-    return {"LaunchTemplate": _head(call.state, template)} | (
-        {"Warning": {"Errors": warnings}} if warnings else {}
-    )
-
-
-def _template(call: Call, name: str, data: Mapping[str, Any]) -> Template:
-    return {
+    call.state.quotas.check_count("launch-templates", call.state.templates, MAX_TEMPLATES)
+    template = {
         "LaunchTemplateId": call.state.chance.id("lt"),
         "LaunchTemplateName": name,
         "CreateTime": call.now,
         "CreatedBy": f"arn:aws:iam::{call.state.account}:root",
-        "VersionDescription": call.get("VersionDescription"),
-        "Data": data,
+        "Default": 1,
+        "Next": 1,
+        "Versions": {},
     }
+    add_version(call, template, data)
+    call.state.templates[template["LaunchTemplateId"]] = template
+    call.state.appears_late(template["LaunchTemplateId"], call.state.timing.template_visibility)
+    call.state.tags.put(template["LaunchTemplateId"], tags)
+    return with_warnings(call, data, {"LaunchTemplate": head(call.state, template)})
+
+
+def add_version(call: Call, template: Template, data: Mapping[str, Any]) -> Version:
+    """Give *template* its next version, unless EC2 could not store *data*."""
+    check_user_data(data.get("UserData", ""))
+    image_id_of(call.state, call.region, data.get("ImageId", ""))
+    tag_specifications(data.get("TagSpecifications", ()), _TAGGED_AT_LAUNCH)
+    version = {
+        "VersionNumber": template["Next"],
+        "VersionDescription": call.get("VersionDescription"),
+        "CreateTime": call.now,
+        "CreatedBy": f"arn:aws:iam::{call.state.account}:root",
+        "LaunchTemplateData": data,
+    }
+    template["Versions"][template["Next"]] = version
+    template["Next"] += 1
+    return version
+
+
+def with_warnings(call: Call, data: Mapping[str, Any], answer: Answer) -> Answer:
+    """Return *answer*, with what EC2 warns of in template *data*."""
+    warnings = _warnings(call, data)
+    return answer | ({"Warning": {"Errors": warnings}} if warnings else {})
 
 
 def check_user_data(text: str) -> None:
@@ -90,30 +114,49 @@ def _warnings(call: Call, data: Mapping[str, Any]) -> list[dict[str, str]]:
             find_image(call.state, call.region, image_id)
         except Ec2Error as error:
             found.append({"Code": error.code, "Message": error.message})
-    absent = [group_id for group_id in group_ids(data) if group_id not in call.state.groups]
+    absent = [
+        group_id
+        for group_id in group_ids(data)
+        if group_id not in call.state.groups or not call.state.appears(group_id)
+    ]
     code, message = "InvalidGroup.NotFound", "The security group '{}' does not exist"
     return found + [{"Code": code, "Message": message.format(group_id)} for group_id in absent]
 
 
 def find_template(state: State, specification: Mapping[str, Any]) -> Template:
-    """Return the template that *specification* names by id or name, and version if it has one."""
+    """Return the template that *specification* names by id or name."""
     template_id, name = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
     if bool(template_id) == bool(name):
         raise Ec2Error(
             "InvalidLaunchTemplate", "Name a launch template by its id or by its name, one of them."
         )
-    template = _by_id(state, template_id) if template_id else _by_name(state, str(name))
-    if str(specification.get("Version") or "$Default") not in {"1", "$Latest", "$Default"}:
-        raise Ec2Error(
-            "InvalidLaunchTemplateId.VersionNotFound", "Could not find the specified version of the template."
-        )
-    return template
+    return _by_id(state, template_id) if template_id else _by_name(state, str(name))
+
+
+def find_version(state: State, specification: Mapping[str, Any]) -> Version:
+    """Return the version that *specification* names, the default one if it names none."""
+    template = find_template(state, specification)
+    asked = str(specification.get("Version") or "$Default")
+    number = {"$Default": template["Default"], "$Latest": max(template["Versions"])}.get(asked, asked)
+    if not str(number).isdecimal() or int(number) not in template["Versions"]:
+        message = f"Could not find the specified version {asked} for the launch template."
+        raise Ec2Error("InvalidLaunchTemplateId.VersionNotFound", message)
+    version: Version = template["Versions"][int(number)]
+    return version
+
+
+def template_tags(state: State, specification: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags that EC2 gives to what it launches from a template."""
+    return {
+        "aws:ec2launchtemplate:id": find_template(state, specification)["LaunchTemplateId"],
+        "aws:ec2launchtemplate:version": str(find_version(state, specification)["VersionNumber"]),
+    }
 
 
 def _by_id(state: State, template_id: str) -> Template:
     if not re.fullmatch(r"lt-[0-9a-f]{17}", template_id):
         raise Ec2Error("InvalidLaunchTemplateId.Malformed", f"Invalid launch template id '{template_id}'.")
-    if template_id not in state.templates:
+    if template_id not in state.templates or not state.appears(template_id):
         message = f"The specified launch template, with template ID {template_id}, does not exist."
         raise Ec2Error("InvalidLaunchTemplateId.NotFound", message)
     return state.templates[template_id]
@@ -121,18 +164,19 @@ def _by_id(state: State, template_id: str) -> Template:
 
 def _by_name(state: State, name: str) -> Template:
     for template in state.templates.values():
-        if template["LaunchTemplateName"] == name:
+        if template["LaunchTemplateName"] == name and state.appears(template["LaunchTemplateId"]):
             return template
     message = f"The specified launch template, with template name {name}, does not exist."
     raise Ec2Error("InvalidLaunchTemplateName.NotFoundException", message)
 
 
-def _head(state: State, template: Template) -> dict[str, Any]:
+def head(state: State, template: Template) -> dict[str, Any]:
+    """Return what EC2 shows of a template beside its versions."""
     kept = ("LaunchTemplateId", "LaunchTemplateName", "CreateTime", "CreatedBy")
-    tags = tag_list(state.tags.of(template["LaunchTemplateId"]))
+    tags = tag_list(state.tags.of(template["LaunchTemplateId"], state.agenda.now))
     return {k: template[k] for k in kept} | {
-        "DefaultVersionNumber": 1,
-        "LatestVersionNumber": 1,
+        "DefaultVersionNumber": template["Default"],
+        "LatestVersionNumber": max(template["Versions"]),
         "Tags": tags,
     }
 
@@ -146,37 +190,26 @@ def describe_launch_templates(call: Call) -> Answer:
         "launch-template-name": lambda t: [t["LaunchTemplateName"]],
         "create-time": lambda t: [t["CreateTime"].isoformat()],
     }
-    keep = matching(call.get("Filters", ()), fields, lambda t: state.tags.of(t["LaunchTemplateId"]))
-    templates = sorted(named or state.templates.values(), key=lambda t: str(t["LaunchTemplateId"]))
+    keep = matching(call.get("Filters", ()), fields, lambda t: state.tags.of(t["LaunchTemplateId"], call.now))
+    visible = (t for i, t in state.templates.items() if state.appears(i))
+    templates = sorted(named or visible, key=lambda t: str(t["LaunchTemplateId"]))
     found, token = page(
         templates, call.parameters, PAGES, key=lambda t: str(t["LaunchTemplateId"]), keep=keep
     )
-    return {"LaunchTemplates": [_head(state, t) for t in found], **token}
-
-
-def describe_launch_template_versions(call: Call) -> Answer:
-    """DescribeLaunchTemplateVersions of one template: it has version 1."""
-    versions = call.get("Versions") or ["1"]
-    for version in versions:
-        template = find_template(call.state, {**call.parameters, "Version": version})
-    kept = ("LaunchTemplateId", "LaunchTemplateName", "VersionDescription", "CreateTime", "CreatedBy")
-    shown = {k: template[k] for k in kept if template[k] is not None}
-    shown |= {"VersionNumber": 1, "DefaultVersion": True, "LaunchTemplateData": template["Data"]}
-    return {"LaunchTemplateVersions": [shown]}
+    return {"LaunchTemplates": [head(state, t) for t in found], **token}
 
 
 def delete_launch_template(call: Call) -> Answer:
     """DeleteLaunchTemplate; what was launched from it stays."""
-    template = find_template(call.state, {k: v for k, v in call.parameters.items() if k != "Version"})
-    head = _head(call.state, template)
+    template = find_template(call.state, call.parameters)
+    shown = head(call.state, template)
     del call.state.templates[template["LaunchTemplateId"]]
     call.state.tags.forget(template["LaunchTemplateId"])
-    return {"LaunchTemplate": head}
+    return {"LaunchTemplate": shown}
 
 
 OPERATIONS = {
     "CreateLaunchTemplate": create_launch_template,
     "DescribeLaunchTemplates": describe_launch_templates,
-    "DescribeLaunchTemplateVersions": describe_launch_template_versions,
     "DeleteLaunchTemplate": delete_launch_template,
 }

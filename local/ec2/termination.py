@@ -6,10 +6,10 @@ names, while those of other zones are terminated, and the call fails all the sam
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from local.ec2.errors import Ec2Error, invalid_value, not_modelled
+from local.ec2.errors import Ec2Error, invalid_value
 from local.ec2.instance import Instance
 from local.ec2.instances import find_instances
 from local.ec2.life import end_by_user
@@ -25,61 +25,35 @@ def terminate_instances(call: Call) -> Answer:
     if len(ids) > LARGEST_BATCH:
         raise invalid_value("InstanceIds", len(ids), f"At most {LARGEST_BATCH} in one request.")
     instances = find_instances(call, ids)
-    saved = {i.pool.zone for i in instances if i.protected and i.alive}
-    for instance in instances:
-        if instance.pool.zone not in saved:
-            end_by_user(call.state, instance.instance_id, call.now)
-    for instance in instances:
-        if instance.protected and instance.alive:
-            message = (
-                f"The instance '{instance.instance_id}' may not be terminated."
-                " Modify its 'disableApiTermination' instance attribute and try again."
-            )
-            raise Ec2Error("OperationNotPermitted", message)
-    return {"TerminatingInstances": [_change(call, i) for i in instances]}
+    protected = [i.instance_id for i in instances if i.saved and i.alive]
+    for instance in unprotected(instances, protected):
+        end_by_user(call.state, instance.instance_id, call.now)
+    only_stop = all(i.stop_protected and not i.protected for i in instances if i.instance_id in protected)
+    refuse_protected(protected, "terminated", "disableApiStop" if only_stop else "disableApiTermination")
+    return {"TerminatingInstances": [change_of(call, i) for i in instances]}
 
 
-def _change(call: Call, before: Instance) -> dict[str, Any]:
+def unprotected(instances: Sequence[Instance], protected: Collection[str]) -> list[Instance]:
+    """Return those of *instances* in whose zone none is *protected*."""
+    saved = {i.pool.zone for i in instances if i.instance_id in protected}
+    return [i for i in instances if i.pool.zone not in saved]
+
+
+def refuse_protected(protected: Sequence[str], what: str, attribute: str) -> None:
+    """Fail the call if an instance was protected."""
+    for instance_id in protected:
+        message = (
+            f"The instance '{instance_id}' may not be {what}."
+            f" Modify its '{attribute}' instance attribute and try again."
+        )
+        raise Ec2Error("OperationNotPermitted", message)
+
+
+def change_of(call: Call, before: Instance) -> dict[str, Any]:
+    """Return the state of an instance *before* the call, and now."""
     after = call.state.instances[before.instance_id]
     states = {"PreviousState": before.state_member(), "CurrentState": after.state_member()}
     return {"InstanceId": before.instance_id, **states}
 
 
-def modify_instance_attribute(call: Call) -> Answer:
-    """ModifyInstanceAttribute of DisableApiTermination; a spot instance cannot be protected."""
-    wanted = call.get("DisableApiTermination")
-    if wanted is None or call.get("Attribute"):
-        raise not_modelled("ModifyInstanceAttribute of anything but DisableApiTermination")
-    (instance,) = find_instances(call, [call.need("InstanceId")])
-    if not instance.alive:
-        message = f"Unable to modify: instance '{instance.instance_id}' is {instance.state}."
-        raise Ec2Error("IncorrectInstanceState", message)
-    protected = bool(wanted.get("Value", False))
-    if protected and instance.pool.market == "spot":
-        raise Ec2Error("UnsupportedOperation", "Termination protection is not supported for Spot Instances.")
-    call.state.put_instance(replace(instance, protected=protected))
-    return {}
-
-
-def describe_instance_attribute(call: Call) -> Answer:
-    """DescribeInstanceAttribute of one of four attributes."""
-    (instance,) = find_instances(call, [call.need("InstanceId")])
-    attributes: dict[str, dict[str, Any]] = {
-        "disableApiTermination": {"DisableApiTermination": {"Value": instance.protected}},
-        "instanceType": {"InstanceType": {"Value": instance.pool.instance_type}},
-        "userData": {"UserData": {"Value": instance.user_data} if instance.user_data else {}},
-        "instanceInitiatedShutdownBehavior": {
-            "InstanceInitiatedShutdownBehavior": {"Value": instance.shutdown_behavior}
-        },
-    }
-    name = call.need("Attribute")
-    if name not in attributes:
-        raise not_modelled(f"The instance attribute {name}")
-    return {"InstanceId": instance.instance_id, **attributes[name]}
-
-
-OPERATIONS = {
-    "TerminateInstances": terminate_instances,
-    "ModifyInstanceAttribute": modify_instance_attribute,
-    "DescribeInstanceAttribute": describe_instance_attribute,
-}
+OPERATIONS = {"TerminateInstances": terminate_instances}

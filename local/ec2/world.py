@@ -38,6 +38,9 @@ REGIONS = tuple(
     )
 )
 VPC_CIDR = "172.31.0.0/16"
+PUBLIC_CIDR = IPv4Network("3.80.0.0/12")
+"""Some of EC2's public addresses in us-east-1. Source: AWS IP address ranges (ip-ranges.json)."""
+
 RESERVED_ADDRESSES = 5
 """The first four addresses of a subnet and its last belong to AWS. Source: VPC user guide, "Subnet
 sizing".

@@ -12,15 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from local.shims import cloudformation, dynamodb, events, queues, time
+from local.shims import cloudformation, dynamodb, events, parameters, queues, time, transactions
 
 
 def install() -> None:
     """Apply every shim; a second call changes nothing."""
     time.install()
     dynamodb.install()
+    transactions.install()
     queues.install()
     events.install()
+    parameters.install()
     cloudformation.install()
 
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 import copy
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
+
+from local.identity import ACCOUNT, REGION
 
 _HANDLER: Any = DynamoHandler
 _BACKEND: Any = DynamoDBBackend
@@ -102,3 +105,27 @@ def _set_apart(twin: Any, key: dict[str, Any]) -> None:
     range_key = DynamoType(key[twin.range_key_attr])
     if range_key in twin.items.get(hash_key, {}):
         twin.items[hash_key][range_key] = copy.deepcopy(twin.items[hash_key][range_key])
+
+
+def present() -> dict[str, Any]:
+    """Return the items of all tables, for ``as_of`` at a later moment."""
+    with LOCK:
+        return {table.name: copy.deepcopy(table.items) for table in _tables()}
+
+
+@contextmanager
+def as_of(before: dict[str, Any]) -> Iterator[None]:
+    """Let reads see the tables as they were *before*; a table that is younger is as it is."""
+    with LOCK:
+        now = [(table, table.items) for table in _tables() if table.name in before]
+        for table, _ in now:
+            table.items = before[table.name]
+        try:
+            yield
+        finally:
+            for table, items in now:
+                table.items = items
+
+
+def _tables() -> list[Any]:
+    return list(dynamodb_backends[ACCOUNT][REGION].tables.values())

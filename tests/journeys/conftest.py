@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.calls import Fault
+from local.faults import Fault
 from local.world import Options, World
 
 

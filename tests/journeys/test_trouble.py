@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.calls import Fault
+from local.faults import Fault
 from tests.journeys.conftest import Yard
 
 CALLS = [

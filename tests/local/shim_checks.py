@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import moto.dynamodb.models as dynamodb_models
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation import parsing
@@ -26,6 +27,7 @@ from local import identity, shims
 from local.account import SharedEc2
 from local.aws import fresh_moto
 from local.shims import custom, security_group
+from tests.local.ec2.builders import ARM, an_image
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 SETTLE_SECONDS = 0.3
@@ -152,6 +154,47 @@ def a_transaction_copies_only_what_it_changes() -> bool:
         item_type.__deepcopy__ = original
     held = db.get_item(TableName="t", Key={"id": {"S": "3"}})["Item"]
     return held["n"] == {"N": "0"} and len(copied) <= 4
+
+
+def _put(key: str, **more: Any) -> dict[str, Any]:
+    return {"Put": {"TableName": "t", "Item": {"id": {"S": key}, **more}}}
+
+
+def _refused(call: Callable[..., Any], **arguments: Any) -> str:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def a_transaction_s_token_is_remembered_for_ten_minutes() -> bool:
+    a_table()
+    dynamodb, key = client("dynamodb"), {"id": {"S": "n"}}
+    add = {
+        "TableName": "t",
+        "Key": key,
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+
+    def count() -> str:
+        dynamodb.transact_write_items(TransactItems=[{"Update": add}], ClientRequestToken="same")
+        return str(dynamodb.get_item(TableName="t", Key=key)["Item"]["n"]["N"])
+
+    within = (count(), count())
+    code = _refused(dynamodb.transact_write_items, TransactItems=[_put("other")], ClientRequestToken="same")
+    shims.follow(lambda: timedelta(minutes=11))
+    return (*within, code, count()) == ("1", "1", "IdempotentParameterMismatchException", "2")
+
+
+def a_batch_of_26_writes_and_a_transaction_of_5_mb_are_refused() -> bool:
+    a_table()
+    batch = [{"PutRequest": {"Item": {"id": {"S": str(n)}}}} for n in range(26)]
+    too_many = _refused(client("dynamodb").batch_write_item, RequestItems={"t": batch})
+    big = [_put(str(n), blob={"S": "x" * 350_000}) for n in range(14)]
+    too_big = _refused(client("dynamodb").transact_write_items, TransactItems=big)
+    return (too_many, too_big) == ("ValidationException", "ValidationException")
 
 
 def a_write_does_not_invoke_the_stream_s_function() -> bool:
@@ -330,6 +373,33 @@ def an_api_stage_exists_and_ref_gives_its_name() -> bool:
     return [one["stageName"] for one in gateway.get_stages(restApiId=api_id)["item"]] == ["v1"]
 
 
+def _images() -> None:
+    ec2 = SharedEc2(lambda: datetime.now(UTC))
+    ec2.add_image("us-east-1", an_image(ARM, "arm64"))
+    security_group.EC2[:] = [ec2]
+
+
+def _told() -> str:
+    """Return a queue that hears of every change of a parameter."""
+    pattern = json.dumps({"source": ["aws.ssm"]})
+    url, events = a_queue(), client("events")
+    events.put_rule(Name="r", EventPattern=pattern)
+    events.put_targets(Rule="r", Targets=[{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:123456789012:q"}])
+    return url
+
+
+def a_parameter_that_is_no_image_is_dropped_and_told() -> bool:
+    _images()
+    url, ssm = _told(), client("ssm")
+    image = {"Name": "/image", "Type": "String", "DataType": "aws:ec2:image", "Overwrite": True}
+    ssm.put_parameter(**image, Value=ARM)
+    ssm.put_parameter(**image, Value="ami-0123456789abcdef0")
+    kept = ssm.get_parameter(Name="/image")["Parameter"]["Value"]
+    heard = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    details = [json.loads(message["Body"])["detail"] for message in heard]
+    return kept == ARM and sorted("exception" in detail for detail in details) == [False, True]
+
+
 def a_stack_s_security_group_is_in_our_ec2() -> bool:
     ec2 = SharedEc2(lambda: datetime.now(UTC))
     security_group.EC2[:] = [ec2]
@@ -357,6 +427,8 @@ CHECKS: tuple[Callable[[], bool], ...] = (
     a_stream_record_carries_the_run_s_time,
     a_failed_transaction_takes_no_other_write_back,
     a_transaction_copies_only_what_it_changes,
+    a_transaction_s_token_is_remembered_for_ten_minutes,
+    a_batch_of_26_writes_and_a_transaction_of_5_mb_are_refused,
     a_write_does_not_invoke_the_stream_s_function,
     sending_does_not_invoke_the_queue_s_function,
     a_message_names_its_sender,
@@ -370,6 +442,7 @@ CHECKS: tuple[Callable[[], bool], ...] = (
     a_queue_policy_can_be_read_back,
     a_schedule_is_listed_and_an_update_keeps_it_one,
     an_api_stage_exists_and_ref_gives_its_name,
+    a_parameter_that_is_no_image_is_dropped_and_told,
     a_stack_s_security_group_is_in_our_ec2,
     a_custom_resource_waits_until_handlers_run,
     an_alarm_is_part_of_the_stack,

@@ -89,7 +89,7 @@ def test_an_update_tells_the_custom_resource_its_old_properties(
 def test_a_custom_resource_that_fails_rolls_the_stack_back_with_its_reason(
     world: World, tmp_path: Path
 ) -> None:
-    with pytest.raises(DeploymentFailed, match="ROLLBACK_COMPLETE: .*pool default: no such subnet"):
+    with pytest.raises(DeploymentFailed, match=r"ROLLBACK_COMPLETE: .*pool default: no such subnet"):
         deploy(world, tmp_path, Status="FAILED", Reason="pool default: no such subnet")
     assert status(world) == "ROLLBACK_COMPLETE"
 
@@ -98,7 +98,7 @@ def test_an_update_that_fails_leaves_what_ran(
     world: World, tmp_path: Path, told: list[dict[str, Any]]
 ) -> None:
     deploy(world, tmp_path, Pools="old")
-    with pytest.raises(DeploymentFailed, match="UPDATE_ROLLBACK_COMPLETE: .*no"):
+    with pytest.raises(DeploymentFailed, match=r"UPDATE_ROLLBACK_COMPLETE: .*no"):
         deploy(world, tmp_path, Pools="new", Status="FAILED", Reason="no")
     assert told[-1]["ResourceProperties"]["Pools"] == "old"
     assert world.invoke("echo", {})["event"] == {}

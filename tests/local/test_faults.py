@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.calls import Fault
+from local.faults import Fault, Faults
 from local.world import HandlerFailed, World
 
 DESCRIBE = {"call": ["ec2", "describe_images", {"ImageIds": ["ami-0000000000000dead"]}]}
@@ -94,3 +95,78 @@ def test_ec2_and_pricing_come_from_our_model(world: World) -> None:
     assert len(products["PriceList"]) == 1
     with pytest.raises(ClientError, match=r"InvalidAMIID\.NotFound"):
         world.client("ec2").describe_images(ImageIds=["ami-0000000000000dead"])
+
+
+def test_a_late_effect_comes_when_its_time_has_come(world: World) -> None:
+    late = Fault(service="dynamodb", operation="PutItem", error="LateEffect", seconds=30, times=10)
+    world.faults.add(late)
+    with pytest.raises(HandlerFailed, match=r"Connection|closed"):
+        world.invoke("echo", put("late"))
+    assert not stored(world, "late")
+    world.advance(29)
+    assert not stored(world, "late")
+    world.advance(2)
+    assert stored(world, "late")
+
+
+def test_a_stale_read_shows_the_past_and_a_consistent_one_never_does(world: World) -> None:
+    world.invoke("echo", put("earlier"))
+    world.faults.add(Fault(service="dynamodb", operation="GetItem", error="StaleRead", times=None))
+    world.invoke("echo", put("later"))
+    read = {"TableName": "things", "Key": {"id": {"S": "later"}}}
+    assert "Item" not in world.invoke("echo", {"call": ["dynamodb", "get_item", read]})
+    assert "Item" in world.invoke("echo", {"call": ["dynamodb", "get_item", read | {"ConsistentRead": True}]})
+    world.faults.clear()
+    assert "Item" in world.invoke("echo", {"call": ["dynamodb", "get_item", read]})
+
+
+def test_a_stale_listing_of_ec2_shows_the_past(world: World) -> None:
+    image = world.client("ec2").describe_images(Owners=["075585003325"])["Images"][0]["ImageId"]
+    world.faults.add(Fault(service="ec2", operation="DescribeImages", error="StaleRead"))
+    world.ec2.remove_image("us-east-1", image)
+    look = {"call": ["ec2", "describe_images", {"ImageIds": [image]}]}
+    assert world.invoke("echo", look)["Images"][0]["ImageId"] == image
+    with pytest.raises(HandlerFailed, match="InvalidAMIID"):
+        world.invoke("echo", look)
+
+
+def test_a_service_without_stale_reads_says_so(world: World) -> None:
+    with pytest.raises(ValueError, match="no stale reads of sqs"):
+        world.faults.add(Fault(service="sqs", operation="*", error="StaleRead"))
+
+
+def test_a_slow_answer_is_an_answer(world: World) -> None:
+    world.faults.add(Fault(service="dynamodb", operation="ListTables", error="Latency", seconds=0.3))
+    began = time.monotonic()
+    assert "TableNames" in world.invoke("echo", TABLES)
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_conflict_names_its_reason_alone_and_in_a_transaction(world: World) -> None:
+    for operation in ("PutItem", "TransactWriteItems"):
+        conflict = Fault(service="dynamodb", operation=operation, error="TransactionConflict", times=20)
+        world.faults.add(conflict)
+    with pytest.raises(HandlerFailed, match="TransactionConflictException"):
+        world.invoke("echo", put("met"))
+    items = [{"Put": {"TableName": "things", "Item": {"id": {"S": key}}}} for key in "ab"]
+    with pytest.raises(HandlerFailed, match=r"TransactionCanceledException.*\[TransactionConflict, None\]"):
+        world.invoke("echo", {"call": ["dynamodb", "transact_write_items", {"TransactItems": items}]})
+
+
+def test_a_probability_hits_some_calls_and_the_same_ones_for_a_seed() -> None:
+    def hits(seed: int) -> list[bool]:
+        faults = Faults(seed)
+        faults.add(Fault(service="ec2", operation="*", error="Unavailable", probability=0.3, times=None))
+        return [faults.take("ec2", "DescribeImages", "f") is not None for _ in range(300)]
+
+    assert 50 < sum(hits(1)) < 130
+    assert hits(1) == hits(1) != hits(2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"probability": 0.0}, {"times": 0}, {"seconds": 1.0}, {"error": "Latency"}, {"probability": 2.0}],
+)
+def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong)).replace("error", "seconds")):
+        Fault(**{"service": "ec2", "operation": "*", "error": "Unavailable", **wrong})

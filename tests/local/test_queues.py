@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 from local.identity import USER_SENDER_ID
 from local.pollers import reported_failures
 from local.world import World
+
+
+def control(world: World, path: str, body: dict[str, Any]) -> Any:
+    """Ask ``/_local``."""
+    request = urllib.request.Request(f"{world.front_url}/_local/{path}", json.dumps(body).encode())
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
 
 Out = Callable[..., list[dict[str, Any]]]
 Send = Callable[..., None]
@@ -60,6 +70,25 @@ def test_a_delayed_message_comes_when_its_time_has_come(world: World, send: Send
     sent = int(came["attributes"]["SentTimestamp"])
     received = int(came["attributes"]["ApproximateFirstReceiveTimestamp"])
     assert received - sent >= 300_000
+
+
+def test_a_message_is_delivered_twice_when_asked(world: World, send: Send, out: Out) -> None:
+    told = control(world, "queues/railyard-in", {"duplicate": 1})
+    assert told == {"duplicate": 1}
+    send("twice")
+    world.drain()
+    send("once")
+    world.drain()
+    assert sorted(one["body"] for one in out()) == ["once", "twice", "twice"]
+
+
+def test_a_message_is_late_when_asked(world: World, send: Send, out: Out) -> None:
+    control(world, "queues/railyard-in", {"delay_seconds": 60})
+    send("late", "prompt")
+    world.drain()
+    assert [one["body"] for one in out()] == ["prompt"]
+    world.advance(61)
+    assert [one["body"] for one in out()] == ["late"]
 
 
 def test_an_answer_that_cannot_be_read_fails_the_whole_batch() -> None:

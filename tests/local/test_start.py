@@ -142,12 +142,10 @@ def test_a_custom_resource_s_answer_that_never_comes_is_a_failure() -> None:
 @pytest.mark.usefixtures("out")
 def test_a_node_reports_in_its_own_name(world: World) -> None:
     world.nodes.report("i-0123", {"busy": True})
-    first = world.nodes.fill_disk("i-0123", 90)
+    second = world.nodes.report("i-0123")
     sqs = world.client("sqs")
     url = sqs.get_queue_url(QueueName="railyard-out")["QueueUrl"]
     got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["SenderId"])["Messages"]
     role = world.stack.resource("Role")
     assert {message["Attributes"]["SenderId"] for message in got} == {f"{role.id}:i-0123"}
-    assert first["sequence"] == 2
-    assert first["filesystems"][0]["used_bytes"] * 100 // first["filesystems"][0]["total_bytes"] in (89, 90)
-
+    assert second["sequence"] == 2

@@ -18,6 +18,8 @@ REGION = "us-east-1"
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ARM, X86 = "ami-0f1a7ca5466655be0", "ami-0f1a7ca96f2b9cbce"
 OWNER = "075585003325"
+AGE = timedelta(minutes=1)
+"""How old a world is when its test begins: what it was built with is known everywhere."""
 
 ASK: Callable[[Ec2], Ask] | None = attrgetter("call")
 """How a world asks its model; None asks plain moto instead. See ``ways``."""
@@ -64,7 +66,9 @@ class World:
             self.ec2, self.ask = Moto(), Boto3(lambda region: boto3.client("ec2", region))
         for image in (an_image(ARM, "arm64"), an_image(X86, "x86_64")):
             self.ec2.add_image(REGION, image)
+        self.now = START - AGE
         self.template("arm", ImageId=ARM)
+        self.wait(AGE.total_seconds())
 
     def _model(self) -> Ec2:
         return Ec2(lambda: self.now, seed=self.seed, on_event=self.events.append, timing=self.timing)

@@ -18,7 +18,7 @@ PLUMBING = ("test_promises.py", "test_wire.py")
 """Tests of these files are about this repository, not about EC2; some keep a promise all the same."""
 
 
-def tests_of(path: Path) -> set[str]:
+def _tests_in(path: Path) -> set[str]:
     """Return the names of the tests of a file."""
     body = ast.parse(path.read_text()).body
     return {n.name for n in body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")}
@@ -32,7 +32,7 @@ def test_every_row_is_read_and_has_its_own_id_and_test() -> None:
 
 
 def test_every_promise_has_a_test_and_every_test_a_promise() -> None:
-    files = {path.name: tests_of(path) for path in HERE.glob("test_*.py")}
+    files = {path.name: _tests_in(path) for path in HERE.glob("test_*.py")}
     kept = {promise.test for promise in promises()}
     assert kept <= set().union(*files.values())
     assert set().union(*(tests for name, tests in files.items() if name not in PLUMBING)) <= kept

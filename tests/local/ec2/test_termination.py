@@ -69,5 +69,5 @@ def test_a_batch_has_at_most_1000_ids(world: World) -> None:
 
 @pytest.mark.ways("direct")  # boto3 knows no rockets
 def test_what_is_not_modelled_says_so(world: World) -> None:
-    assert world.refused("RunInstances", MinCount=1, MaxCount=1) == "UnsupportedOperation"
+    assert world.refused("CreateReplaceRootVolumeTask", InstanceId=UNKNOWN) == "UnsupportedOperation"
     assert world.refused("LaunchRockets") == "InvalidAction"

@@ -97,7 +97,23 @@ def questions(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
     )
     yield "DescribeSpotPriceHistory", {"StartTime": world.now}
     yield "DescribeFleets", {"FleetIds": [fleet_id]}
+    version = {"LaunchTemplateName": "arm", "LaunchTemplateData": {"ImageId": ARM, **profile}}
+    yield from [("CreateLaunchTemplateVersion", version)] * 2
+    yield "ModifyLaunchTemplate", {"LaunchTemplateName": "arm", "DefaultVersion": "2"}
     yield "DescribeLaunchTemplateVersions", {"LaunchTemplateName": "arm"}
+    yield "DeleteLaunchTemplateVersions", {"LaunchTemplateName": "arm", "Versions": ["2", "3"]}
+    counts = {"MinCount": 1, "MaxCount": 2, "ImageId": ARM, "InstanceType": "c7g.8xlarge"}
+    yield "RunInstances", {**counts, **profile, "ClientToken": "run"}
+    instance_ids = {"InstanceIds": ids_of(world.fleet(an_override("m7g.large")))}
+    world.ec2.schedule_event(instance_id, "system-reboot", world.now)
+    world.ec2.impair(instance_id)
+    yield "DescribeInstanceStatus", {}
+    yield "DescribeNetworkInterfaces", {}
+    yield "GetConsoleOutput", {"InstanceId": instance_id}
+    yield "ModifyInstanceMetadataOptions", {"InstanceId": instance_id, "HttpTokens": "required"}
+    yield "DescribeInstanceAttribute", {"InstanceId": instance_id, "Attribute": "groupSet"}
+    yield "StopInstances", instance_ids
+    yield "StartInstances", instance_ids
     yield "DescribeInstanceAttribute", {"InstanceId": instance_id, "Attribute": "disableApiTermination"}
     yield "TerminateInstances", {"InstanceIds": [instance_id]}
     yield "DeleteFleets", {"FleetIds": [fleet_id, "fleet-x"], "TerminateInstances": True}
