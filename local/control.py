@@ -16,6 +16,7 @@ from local.aws import queue_depths
 from local.faults import Fault
 from local.functions import decoded
 from local.listener import Request, Response
+from local.machine import DATA
 from local.runtime_api import Failure
 from local.shims import queues
 
@@ -86,10 +87,11 @@ def _nodes(world: World, request: Request, instance_id: str) -> Answer:
     if "report" in given:
         return 200, nodes.report(instance_id, given["report"])
     if "disk_used_percent" in given:
-        return 200, nodes.fill_disk(instance_id, **_disk(given), percent=float(given["disk_used_percent"]))
+        percent = float(given["disk_used_percent"])
+        return 200, nodes.fill_disk(instance_id, mount=given.get("mount", DATA), percent=percent)
     if "disk_gib_per_hour" in given:
         rate = float(given["disk_gib_per_hour"])
-        return 200, nodes.fill_disk(instance_id, **_disk(given), gib_per_hour=rate)
+        return 200, nodes.fill_disk(instance_id, mount=given.get("mount", DATA), gib_per_hour=rate)
     if "silent_seconds" in given:
         nodes.silence(instance_id, given["silent_seconds"])
     elif "work" in given:
@@ -117,10 +119,6 @@ ORDERS = (
     "work",
     "lies",
 )
-
-
-def _disk(given: dict[str, Any]) -> dict[str, str]:
-    return {"mount": given["mount"]} if "mount" in given else {}
 
 
 def _calls(world: World, request: Request, _rest: str) -> Answer:

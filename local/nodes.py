@@ -70,7 +70,7 @@ class Nodes:
                 notice = {"kind": NOTICES[kind], "action_at": ends_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
                 machine = self._machines[instance_id]
                 machine.notices.append(notice)
-                self._agenda.at(at, lambda when: self._say_once(machine, when))
+                self._agenda.at(at, lambda when: self._say(machine, when))
 
     def run(self, now: datetime) -> datetime | None:
         """Send what is due; return when the next report is."""
@@ -80,16 +80,17 @@ class Nodes:
 
     def _speak(self, machine: Machine, when: datetime) -> None:
         """Report, and again in a minute, for as long as the machine runs and its pool has the agent."""
-        if self._say_once(machine, when):
+        if self._reports(machine):
+            self._say(machine, when)
             self._agenda.at(machine.next_report(when), lambda then: self._speak(machine, then))
 
-    def _say_once(self, machine: Machine, when: datetime) -> bool:
+    def _reports(self, machine: Machine) -> bool:
         runs = self._machines.get(machine.instance_id) is machine
-        if not runs or self._has_agent is None or not self._has_agent(machine.instance_id):
-            return False
-        if not machine.is_silent(when):
+        return runs and self._has_agent is not None and self._has_agent(machine.instance_id)
+
+    def _say(self, machine: Machine, when: datetime) -> None:
+        if self._reports(machine) and not machine.is_silent(when):
             self._post(machine.report(when, self._volumes(machine.instance_id)), machine.instance_id)
-        return True
 
     def machine(self, instance_id: str) -> Machine:
         """Return the machine of an instance, to be told what to do."""
