@@ -87,7 +87,8 @@ def _survives(job: tuple[Switch, str]) -> tuple[str, bool]:
     """Run one promise's test without the promise; True if nothing failed."""
     switch, test = job
     sys.meta_path.insert(0, _Finder(switch))
-    chosen = ["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "-k", f"{test} and direct"]
+    quick = ["--assert=plain", f"--confcutdir={HERE}", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no"]
+    chosen = ["-q", "-x", *quick, "-k", f"{test} and direct"]
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         code = pytest.main([*chosen, str(file_of(test))])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
