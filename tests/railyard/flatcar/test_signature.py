@@ -45,11 +45,10 @@ def test_a_signature_by_a_subkey_of_the_pinned_key_is_good(key: SigningKey) -> N
     assert signer != fingerprint(publisher())
 
 
-def test_an_armored_signature_and_an_armored_key_are_read_too() -> None:
-    armored = sign(publisher().signer(), FEED, mode=SignatureMode.DETACHED)
+def test_an_armored_key_and_a_fingerprint_in_groups_are_read_too() -> None:
     text = str(publisher().extract_certificate()).encode()
     pin = " ".join(fingerprint(publisher()).upper()[i : i + 4] for i in range(0, 40, 4))
-    assert SigningKey(text, pin).signer(FEED, armored)
+    assert SigningKey(text, pin).signer(FEED, signed())
 
 
 @pytest.mark.parametrize(
@@ -60,9 +59,18 @@ def test_an_armored_signature_and_an_armored_key_are_read_too() -> None:
         (FEED, signed(by=publisher("Mallory"))),
         (FEED, b""),
         (FEED, b"<html>not found</html>"),
+        (FEED, signed() + b"x"),
         (b"", signed()),
     ],
-    ids=["other bytes", "signature of other bytes", "foreign key", "no signature", "a page", "empty feed"],
+    ids=[
+        "other bytes",
+        "signature of other bytes",
+        "foreign key",
+        "no signature",
+        "a page",
+        "more",
+        "empty feed",
+    ],
 )
 def test_anything_else_is_refused_in_one_line(key: SigningKey, content: bytes, signature: bytes) -> None:
     with pytest.raises(BadSignature) as refused:

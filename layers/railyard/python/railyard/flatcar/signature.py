@@ -1,8 +1,9 @@
 """Who signed a release feed: detached OpenPGP signatures against the one key that the operator supplied.
 
-The key file comes with the deployment and is never fetched; it is taken only if its primary key has the fingerprint that
-was pinned. Signing subkeys come and go under that primary key (Flatcar's current one expires in 2027), so a rotation needs
-a new key file, not a new pin. A signature says nothing about the version: an old feed keeps its good signature.
+The key file comes with the deployment and is never fetched; it is taken only if its primary key has the
+fingerprint that was pinned. Signing subkeys come and go under that primary key (Flatcar's current one expires
+in 2027), so a rotation needs a new key file, not a new pin. A signature says nothing about the version: an old
+feed keeps its good signature.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from railyard.errors import InvalidSettings, RailyardError
 
 FLATCAR_FINGERPRINT = "F88CFEDEFF29A5B4D9523864E25D9AED0593B34A"
 """Flatcar Buildbot's primary key. Source: flatcar.org, "Image Signing Key" (August 2026)."""
+
+
+LONGEST_HEADER = 6
+"""Bytes before a signature packet's content. Source: RFC 9580, section 4.2."""
 
 
 class BadSignature(RailyardError):
@@ -47,15 +52,19 @@ class SigningKey:
             raise InvalidSettings(f"signing key {pinned} expired at {self.expires_at:%F}: get a new key file")
 
     def signer(self, content: bytes, signature: bytes) -> str:
-        """Return the fingerprint of the (sub)key that signed *content*; *signature* is armored or binary.
+        """Return the fingerprint of the (sub)key that signed *content*; *signature* is binary, as in a ``.sig`` file.
 
         Raises:
-            BadSignature: no signature, of other bytes, by another key, or by a key not valid when it signed.
+            BadSignature: no signature, of other bytes, by another key, by a key not valid when it signed, or
+                something behind the signature.
         """
         try:
-            found = verify(bytes=content, store=lambda _: [self._key], signature=Sig.from_bytes(signature))
+            read = Sig.from_bytes(signature)
+            found = verify(bytes=content, store=lambda _: [self._key], signature=read)
         except RuntimeError as refused:
             raise BadSignature(_first_line(refused), code="bad_signature") from None
+        if not signature.endswith(bytes(read)[LONGEST_HEADER:]):
+            raise BadSignature("the signature file holds more than a signature", code="bad_signature")
         for valid in found.valid_sigs:
             if valid.certificate == self._key.fingerprint:
                 return str(valid.signing_key)
