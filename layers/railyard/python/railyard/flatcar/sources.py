@@ -1,0 +1,160 @@
+"""Where Flatcar's images are named: the channel's own feed, the other official copies of it, and what may stand in.
+
+A place is a file that names one image a region, in one of three forms, with or without a version beside it and a
+signature behind it. Places are claims; EC2 decides. Source of hosts and forms: flatcar/mantle and
+flatcar/flatcar-website (August 2026); Toil's order: toil/lib/aws/ami.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from railyard.errors import InvalidRequest
+
+ARCHITECTURES = ("amd64", "arm64")
+CHANNEL = re.compile(r"stable|beta|alpha|lts(-20[0-9]{2})?")
+OWNER, CHINA_OWNER = "075585003325", "306934455918"
+"""Accounts that publish Flatcar's images, everywhere and in China. Source: flatcar/mantle, platform/api/aws."""
+
+FEED_FILE, VERSION_FILE, TEXT_FILE = (
+    "flatcar_production_ami_all.json",
+    "version.txt",
+    "flatcar_production_ami_all.txt",
+)
+ARCHIVED = "https://web.archive.org/web/20220625112618if_/"
+"""Toil's capture of the stable feed; its images have been gone since 2023, so it never launches anything today."""
+
+
+class Source(StrEnum):
+    """Where an image id came from; the words of provenance."""
+
+    OVERRIDE = "override"
+    MIRROR = "mirror"
+    FEED = "feed"
+    TEXT = "text"
+    ORIGIN = "origin"
+    BUILD_CACHE = "build-cache"
+    REGION_MAP = "region-map"
+    CHINA = "china"
+    MARKETPLACE = "marketplace"
+    BETA = "beta"
+    ARCHIVE = "archive"
+
+
+class Form(StrEnum):
+    """How a file says which image is where."""
+
+    JSON = "json"
+    LINE = "line"
+    REGION_MAP = "region-map"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One file to read. *version_url* is empty where none is published: EC2's image names must agree then."""
+
+    source: Source
+    channel: str
+    url: str
+    version_url: str = ""
+    form: Form = Form.JSON
+    signed: bool = False
+    owner: str = OWNER
+
+
+FEED_URL = "https://{channel}.release.flatcar-linux.net/{board}/{folder}"
+ORIGIN_URL = "https://origin.release.flatcar-linux.net/{channel}/{board}/{folder}"
+BUILD_CACHE_URL = "https://bincache.flatcar-linux.net/images/{architecture}/{version}"
+REGION_MAP_URL = "https://flatcar-prod-ami-import-eu-central-1.s3.amazonaws.com/dist/aws/flatcar-{channel}{suffix}-hvm.template"
+CHINA_URL = "https://flatcar-prod-ami-import-cn-north-1.s3.cn-north-1.amazonaws.com.cn"
+
+
+def check(channel: str, architecture: str) -> None:
+    """Refuse a channel or an architecture that Flatcar does not have; raises InvalidRequest."""
+    if architecture not in ARCHITECTURES:
+        raise InvalidRequest(f"architecture: one of {', '.join(ARCHITECTURES)}, not {architecture!r}")
+    if not CHANNEL.fullmatch(channel):
+        raise InvalidRequest(f"channel: stable, beta, alpha, lts or lts-YEAR, not {channel!r}")
+
+
+def folder(url: str, channel: str, architecture: str) -> str:
+    """Return the address of a channel's newest release below *url*, which holds ``{channel}`` and ``{board}``.
+
+    A long-term channel of a year, ``lts-2024``, is the folder ``current-2024`` of channel ``lts``.
+    """
+    name, _, year = channel.partition("-")
+    current = f"current-{year}" if year else "current"
+    filled = url.replace("{channel}", name).replace("{board}", f"{architecture}-usr")
+    return filled.replace("{folder}", current).rstrip("/")
+
+
+def official(channel: str, architecture: str, feed_url: str = FEED_URL) -> Iterator[Place]:
+    """Yield the channel's feed and the other official copies of it, in the order in which they are asked.
+
+    The build cache is not among them: its address needs the version (``build_cache``).
+    """
+    check(channel, architecture)
+    for source, url in ((Source.FEED, feed_url), (Source.ORIGIN, ORIGIN_URL)):
+        at = folder(url, channel, architecture)
+        yield _json(source, channel, at)
+        if source is Source.FEED:
+            version = f"{at}/{VERSION_FILE}"
+            text = f"{at}/{TEXT_FILE}"
+            yield Place(
+                source=Source.TEXT,
+                channel=channel,
+                url=text,
+                version_url=version,
+                form=Form.LINE,
+                signed=True,
+            )
+    suffix = "-arm64" if architecture == "arm64" else ""
+    if "-" not in channel:
+        url = REGION_MAP_URL.replace("{channel}", channel).replace("{suffix}", suffix)
+        yield Place(source=Source.REGION_MAP, channel=channel, url=url, form=Form.REGION_MAP)
+
+
+def mirror(mirror_url: str, channel: str, architecture: str) -> Place:
+    """Return the operator's own copy of the feed: Toil's source ``toil``."""
+    check(channel, architecture)
+    return _json(Source.MIRROR, channel, folder(mirror_url, channel, architecture))
+
+
+def build_cache(channel: str, architecture: str, version: str) -> Place:
+    """Return the copy that the release was built into; its version is known, or it could not be found."""
+    url = BUILD_CACHE_URL.replace("{architecture}", architecture).replace("{version}", version)
+    return _json(Source.BUILD_CACHE, channel, url)
+
+
+def china() -> Place:
+    """Return the feed of the two regions in China: stable, amd64, an owner of its own, unsigned."""
+    return Place(
+        source=Source.CHINA,
+        channel="stable",
+        url=f"{CHINA_URL}/stable-amd64-usr.json",
+        version_url=f"{CHINA_URL}/{VERSION_FILE}",
+        owner=CHINA_OWNER,
+    )
+
+
+def stand_ins(architecture: str, feed_url: str = FEED_URL) -> tuple[Place, Place]:
+    """Return what Toil asks when stable gives nothing, after the Marketplace: the beta feed, the archived feed."""
+    check("stable", architecture)
+    archived = f"{ARCHIVED}{folder(FEED_URL, 'stable', architecture)}"
+    return (
+        _json(Source.BETA, "beta", folder(feed_url, "beta", architecture)),
+        Place(source=Source.ARCHIVE, channel="stable", url=f"{archived}/{FEED_FILE}"),
+    )
+
+
+def _json(source: Source, channel: str, at: str) -> Place:
+    return Place(
+        source=source,
+        channel=channel,
+        url=f"{at}/{FEED_FILE}",
+        version_url=f"{at}/{VERSION_FILE}",
+        signed=True,
+    )
