@@ -75,7 +75,7 @@ def test_a_feed_without_images_is_refused(body: bytes) -> None:
     ("form", "body"),
     [
         (Form.JSON, json.dumps({"amis": [{"name": "us-east-1", "hvm": i} for i in (A, B)]}).encode()),
-        (Form.LINE, f"us-east-1={A}|us-east-1={B}".encode()),
+        (Form.LINE, f"us-east-1={A}|us-east-1={B}\n".encode()),
     ],
 )
 def test_a_region_that_appears_twice_is_refused_even_if_both_agree(form: Form, body: bytes) -> None:
