@@ -10,6 +10,9 @@ from railyard.aws.regions import in_each
 from railyard.errors import RailyardError
 from railyard.model.images import Image
 
+_EC2_NAMES = {"amd64": "x86_64"}
+_OUR_NAMES = {theirs: ours for ours, theirs in _EC2_NAMES.items()}
+
 
 class Ec2Images:
     """DescribeImages, in any region."""
@@ -39,6 +42,23 @@ class Ec2Images:
             )
         return {image["ImageId"]: _image(region, image) for image in answer["Images"]}
 
+    def newest(self, region: str, *, owner: str, name: str, architecture: str) -> Image | None:
+        """Return the newest available image of *owner* (an account or an alias) whose name fits the pattern *name*."""
+        filters = {
+            "name": name,
+            "architecture": _EC2_NAMES.get(architecture, architecture),
+            "state": "available",
+        }
+        question = [{"Name": key, "Values": [value]} for key, value in filters.items()]
+        with translated(f"DescribeImages in {region}"):
+            pages = (
+                self._client(region)
+                .get_paginator("describe_images")
+                .paginate(Owners=[owner], Filters=question)
+            )
+            found = [_image(region, image) for page in pages for image in page["Images"]]
+        return max(found, key=lambda image: (image.created_at, image.image_id), default=None)
+
 
 def _image(region: str, image: dict[str, Any]) -> Image:
     return Image(
@@ -46,10 +66,12 @@ def _image(region: str, image: dict[str, Any]) -> Image:
         region=region,
         name=image.get("Name", ""),
         owner=image.get("OwnerId", ""),
-        architecture={"x86_64": "amd64"}.get(image.get("Architecture", ""), image.get("Architecture", "")),
+        architecture=_OUR_NAMES.get(image.get("Architecture", ""), image.get("Architecture", "")),
         virtualization=image.get("VirtualizationType", ""),
         root_device=image.get("RootDeviceType", ""),
         state=image.get("State", ""),
         public=bool(image.get("Public")),
+        allowed=bool(image.get("ImageAllowed", True)),
+        created_at=image.get("CreationDate", ""),
         deprecation_time=image.get("DeprecationTime", ""),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+_VERSION = r"(\d+\.\d+\.\d+)"
 
 
 class Defect(StrEnum):
@@ -19,6 +22,7 @@ class Defect(StrEnum):
     WRONG_ROOT_DEVICE = "wrong_root_device"
     NOT_AVAILABLE = "not_available"
     NOT_PUBLIC = "not_public"
+    NOT_ALLOWED = "not_allowed"
     DEPRECATED = "deprecated"
 
 
@@ -35,6 +39,8 @@ class Image:
     root_device: str
     state: str
     public: bool
+    allowed: bool = True
+    created_at: str = ""
     deprecation_time: str = ""
 
 
@@ -85,6 +91,7 @@ def image_defects(
         Defect.WRONG_ROOT_DEVICE: image.root_device != "ebs",
         Defect.NOT_AVAILABLE: image.state != "available",
         Defect.NOT_PUBLIC: not image.public,
+        Defect.NOT_ALLOWED: not image.allowed,
         Defect.DEPRECATED: bool(image.deprecation_time) and image.deprecation_time <= now,
     }
     return tuple(defect for defect, found in checks.items() if found)
@@ -93,6 +100,14 @@ def image_defects(
 def image_name(channel: str, version: str, architecture: str) -> str:
     """Return the name that Flatcar gives an image. Source: flatcar/mantle, cmd/plume/prerelease.go (August 2026)."""
     return f"Flatcar-{channel}-{version}" + ("-arm64" if architecture == "arm64" else "") + "-hvm"
+
+
+def version_in(name: str, channel: str, architecture: str) -> str:
+    """Return the version that an image's *name* says, empty if it is not the name of such an image."""
+    found = re.fullmatch(
+        re.escape(image_name(channel, "VERSION", architecture)).replace("VERSION", _VERSION), name
+    )
+    return found[1] if found else ""
 
 
 def parameter_name(prefix: str, channel: str, architecture: str, kind: str) -> str:
