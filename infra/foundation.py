@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
-from aws_cdk import AssetHashType, CfnParameter, RemovalPolicy
+from aws_cdk import AssetHashType, CfnParameter, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -21,6 +22,7 @@ from infra.stage import Stage
 from infra.tables import Tables
 from refresh_amis.settings import FLATCAR_FEED
 
+S = TypeVar("S")
 OWN_LAYER = REPOSITORY / "layers" / "railyard" / "python"
 
 
@@ -28,6 +30,7 @@ OWN_LAYER = REPOSITORY / "layers" / "railyard" / "python"
 class Foundation:
     """Made once for a stage, handed to every function."""
 
+    stack: Stack
     stage: Stage
     tables: Tables
     queues: Queues
@@ -43,29 +46,48 @@ class Foundation:
         """The stage's name, with which every physical name starts."""
         return self.stage.stage
 
+    def settings(self, kind: type[S], **own: Any) -> S:
+        """Return a function's Settings of type *kind*: what stands here under a field's name, and its *own* knobs.
 
-def lay(scope: Construct, stage: Stage) -> Foundation:
+        Raises TypeError for a field that neither gives: a missing knob stops the synthesis.
+        """
+        here = {
+            "stack": self.name,
+            "parameter_prefix": self.stage.parameter_prefix,
+            "request_queue_url": self.queues.requests.queue_url,
+            "lease_queue_url": self.queues.leases.queue_url,
+            "wake_queue_url": self.queues.wake.queue_url,
+            "signals_queue_url": self.queues.signals.queue_url,
+            "bus_name": self.bus.event_bus_name,
+            "catalogue_bucket": self.catalogue.bucket_name,
+        } | {f"{name.lower()}_table": table.table_name for name, table in self.tables.all().items()}
+        wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, which S cannot say
+        return kind(**{name: value for name, value in here.items() if name in wanted}, **own)
+
+
+def lay(stack: Stack, stage: Stage) -> Foundation:
     """Make everything that is not a function."""
     arn = stage.alarms.topic_arn
-    topic = sns.Topic.from_topic_arn(scope, "Topic", arn) if arn else None
-    queues = Queues(scope, stage.stage, topic)
+    topic = sns.Topic.from_topic_arn(stack, "Topic", arn) if arn else None
+    queues = Queues(stack, stage.stage, topic)
     feed_url = CfnParameter(
-        scope,
+        stack,
         "FeedUrl",
         default=FLATCAR_FEED,
         description="Where Flatcar's releases are; {channel} and {board} are filled in",
     )
     return Foundation(
+        stack=stack,
         stage=stage,
-        tables=Tables(scope),
+        tables=Tables(stack),
         queues=queues,
-        nodes=Nodes(scope, stage, queues.reports),
-        bus=events.EventBus(scope, "Bus", event_bus_name=stage.stage),
-        catalogue=_catalogue(scope),
+        nodes=Nodes(stack, stage, queues.reports),
+        bus=events.EventBus(stack, "Bus", event_bus_name=stage.stage),
+        catalogue=_catalogue(stack),
         layers={
-            "railyard": _version(scope, "Railyard", only(OWN_LAYER), "The words of Railyard"),
-            "vendor": _layer(scope, "vendor"),
-            "feed": _layer(scope, "feed"),
+            "railyard": _version(stack, "Railyard", only(OWN_LAYER), "The words of Railyard"),
+            "vendor": _layer(stack, "vendor"),
+            "feed": _layer(stack, "feed"),
         },
         topic=topic,
         feed_url=feed_url.value_as_string,

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.blocks.grants import send_to
+from infra.blocks.grants import policy, send_to
 from infra.stage import Stage
 
 
@@ -26,7 +26,7 @@ class Nodes(Construct):
             "Role",
             role_name=name,
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            inline_policies={"may": iam.PolicyDocument(statements=[send_to(reports).statement()])},
+            inline_policies=policy(send_to(reports)),
             managed_policies=[
                 iam.ManagedPolicy.from_managed_policy_arn(self, f"Policy{position}", arn)
                 for position, arn in enumerate(stage.node.managed_policies)

@@ -29,14 +29,14 @@ class RailyardStack(Stack):
         about = "Railyard: EC2 capacity on request"
         super().__init__(scope, stage.stage, description=about, synthesizer=synthesizer)
         on = lay(self, stage)
-        refresh = (refresh_amis.add(self, on), refresh_catalogue.add(self, on))
-        api = serve_api.add(self, on)
-        allocate_instances.add(self, on, api.role_id)
-        keep_leases.add(self, on, api.role_id)
-        track_instances.add(self, on)
-        reap_instances.add(self, on)
-        publish_events.add(self, on)
-        apply_deployment.add(self, on, refresh)
+        refresh = (refresh_amis.add(on), refresh_catalogue.add(on))
+        api = serve_api.add(on)
+        allocate_instances.add(on, api.role_id)
+        keep_leases.add(on, api.role_id)
+        track_instances.add(on)
+        reap_instances.add(on)
+        publish_events.add(on)
+        apply_deployment.add(on, refresh)
 
         outputs = {
             "RequestQueueUrl": on.queues.requests.queue_url,

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from infra.defects import defects
 from railyard.errors import InvalidSettings
+from railyard.wire.decoding import defects
 from railyard.wire.pools import Architecture, RequesterDocument, pool_defects
 from railyard.wire.requests import Name
 
@@ -84,7 +84,7 @@ def read_stage(context: Callable[[str], object], root: Path) -> Stage:
     for field in msgspec.structs.fields(Stage):
         if (given := context(field.name)) is not None:
             document[field.name] = _merged(document.get(field.name), given)
-    found = (*defects(document, Stage), *_contradictions(document), *_wrong_pools(document))
+    found = (*defects(document, Stage, ""), *_contradictions(document), *_wrong_pools(document))
     if found:
         raise InvalidSettings(f"{config.name}:\n" + "\n".join(f"  {defect}" for defect in found))
     stage = msgspec.convert(document, Stage)

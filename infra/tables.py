@@ -6,32 +6,17 @@ CloudFormation's, so that a retained table never stands in the way of a new stac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-TEXT: Final = dynamodb.AttributeType.STRING
-NUMBER: Final = dynamodb.AttributeType.NUMBER
+NUMBERS: Final = frozenset({"free_vcpus"})
+"""Keys that are numbers; all others are text."""
 EXPIRES: Final = "expires"
 """Epoch seconds; it only tidies, nothing is decided by an item's absence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key attribute."""
-
-    name: str
-    type: dynamodb.AttributeType = TEXT
-
-    def attribute(self) -> dynamodb.Attribute:
-        """Write it for CDK."""
-        return dynamodb.Attribute(name=self.name, type=self.type)
-
-
-Index = tuple[str, Key, Key]
 
 
 class Tables(Construct):
@@ -41,30 +26,24 @@ class Tables(Construct):
         super().__init__(scope, "Tables")
         self.requests = self._table(
             "Requests",
-            Key("request_id"),
-            indexes=(
-                ("waiting", Key("waiting"), Key("since")),
-                ("lease", Key("leased"), Key("lease_until")),
-            ),
+            "request_id",
+            indexes={"waiting": ("waiting", "since"), "lease": ("leased", "lease_until")},
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             expires=True,
         )
         self.launches = self._table(
-            "Launches", Key("launch_id"), indexes=(("open", Key("open"), Key("opened_at")),), expires=True
+            "Launches", "launch_id", indexes={"open": ("open", "opened_at")}, expires=True
         )
         self.instances = self._table(
             "Instances",
-            Key("instance_id"),
-            Key("part"),
-            indexes=(
-                ("room", Key("room"), Key("free_vcpus", NUMBER)),
-                ("alive", Key("alive"), Key("launched_at")),
-            ),
+            "instance_id",
+            "part",
+            indexes={"room": ("room", "free_vcpus"), "alive": ("alive", "launched_at")},
             expires=True,
         )
-        self.pools = self._table("Pools", Key("pool"), Key("part"))
-        self.releases = self._table("Releases", Key("line"), Key("version"))
-        self.requesters = self._table("Requesters", Key("name"))
+        self.pools = self._table("Pools", "pool", "part")
+        self.releases = self._table("Releases", "line", "version")
+        self.requesters = self._table("Requesters", "name")
 
     def all(self) -> dict[str, dynamodb.Table]:
         """Every table by the name of its construct."""
@@ -73,18 +52,19 @@ class Tables(Construct):
     def _table(
         self,
         name: str,
-        key: Key,
-        sort: Key | None = None,
+        key: str,
+        sort: str = "",
         *,
-        indexes: tuple[Index, ...] = (),
+        indexes: Mapping[str, tuple[str, str]] | None = None,
         stream: dynamodb.StreamViewType | None = None,
         expires: bool = False,
     ) -> dynamodb.Table:
+        """Add a table; *indexes* gives partition and sort key of each index."""
         table = dynamodb.Table(
             self,
             name,
-            partition_key=key.attribute(),
-            sort_key=sort.attribute() if sort else None,
+            partition_key=_key(key),
+            sort_key=_key(sort) if sort else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -94,11 +74,16 @@ class Tables(Construct):
             stream=stream,
             time_to_live_attribute=EXPIRES if expires else None,
         )
-        for index, partition, ordering in indexes:
+        for index, (partition, order) in (indexes or {}).items():
             table.add_global_secondary_index(
                 index_name=index,
-                partition_key=partition.attribute(),
-                sort_key=ordering.attribute(),
+                partition_key=_key(partition),
+                sort_key=_key(order),
                 projection_type=dynamodb.ProjectionType.ALL,
             )
         return table
+
+
+def _key(name: str) -> dynamodb.Attribute:
+    kinds = dynamodb.AttributeType
+    return dynamodb.Attribute(name=name, type=kinds.NUMBER if name in NUMBERS else kinds.STRING)

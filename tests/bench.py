@@ -10,18 +10,17 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from allocate_instances.ec2 import Ec2Launches
+from allocate_instances.ports import Ports
 from allocate_instances.request import Pointer
 from allocate_instances.run import Batch, Outcome
 from allocate_instances.run import run as allocate
-from allocate_instances.serving import Ports
 from allocate_instances.settings import Settings as AllocateSettings
 from keep_leases.run import run as keep
 from local.ec2.errors import Ec2Error
@@ -30,12 +29,13 @@ from local.ec2.timing import Timing
 from railyard.aws.fleets import Fleets
 from railyard.aws.instances import Ec2Instances
 from railyard.aws.tables.items import decode, encode, tagged
-from railyard.aws.tables.ledger import Ledger, Tables
+from railyard.aws.tables.ledger import Ledger, Tables, quota_part
 from railyard.model.catalogue import Catalogue
 from railyard.model.messages import Message
 from railyard.model.pools import COUNTERS, DEFINITION, Pool, Requester
 from railyard.model.requests import Request
 from reap_instances.run import Outcome as ReapOutcome
+from reap_instances.run import Ports as ReapPorts
 from reap_instances.run import run as reap
 from reap_instances.settings import Settings as ReapSettings
 from tests.builders import NOW, ZONES, a_catalogue, a_message, a_pool, counters
@@ -102,20 +102,16 @@ class Pointers:
 
 @dataclass
 class Supplies:
-    """A catalogue, images and real launch templates."""
+    """A catalogue and images."""
 
-    fleets: Fleets
     catalogue_: Catalogue | None
     images_: dict[str, str]
 
-    def catalogue(self) -> Catalogue | None:
+    def catalogue(self, now: datetime) -> Catalogue | None:
         return self.catalogue_
 
-    def images(self, pools: Any) -> dict[str, str]:
+    def images(self, pools: Any, now: datetime) -> dict[str, str]:
         return self.images_
-
-    def template(self, pool: Pool) -> str:
-        return self.fleets.template(pool)
 
 
 class Bench:
@@ -131,7 +127,8 @@ class Bench:
         self.time_left = timedelta(seconds=90)
         self.pool = self._placed(pool)
         self._put_pool()
-        self.supplies = Supplies(Fleets(self.client, "railyard"), a_catalogue(), self._images())
+        self.fleets = Fleets(self.client, "railyard")
+        self.supplies = Supplies(a_catalogue(), self._images())
         self.allocate_settings = AllocateSettings(
             stack="railyard",
             requests_table="requests",
@@ -177,19 +174,20 @@ class Bench:
 
     def allocate(self, batch: Batch) -> Outcome:
         """Run allocate_instances once."""
+        return allocate(batch, self.ports(), self.allocate_settings)
 
-        class Waking:
-            send = self.wake.send
-
-        ports = Ports(
+    def ports(self) -> Ports:
+        """What allocate_instances touches."""
+        return Ports(
             ledger=self.ledger,
-            launches=Ec2Launches(self.supplies.fleets, Ec2Instances(self.client, "railyard"), Waking()),  # type: ignore[arg-type]
+            fleets=self.fleets,
+            machines=Ec2Instances(self.client, "railyard"),
+            waking=self.wake,
             supplies=self.supplies,
             requesters=lambda: (CI,),
             clock=lambda: self.now,
             time_left=lambda: self.time_left,
         )
-        return allocate(batch, ports, self.allocate_settings)
 
     def lease(self, *bodies: dict[str, Any] | str, sender: str = "AROACI:session") -> Any:
         """Deliver messages of the lease queue in one batch."""
@@ -211,7 +209,8 @@ class Bench:
     def reap(self) -> ReapOutcome:
         """Run reap_instances once."""
         machines = Ec2Instances(self.client, "railyard")
-        return reap(self.ledger, machines, self.wake, self.signals, self.reap_settings, self.now)
+        ports = ReapPorts(ledger=self.ledger, machines=machines, wake=self.wake, signals=self.signals)
+        return reap(ports, self.reap_settings, self.now)
 
     def idle_machine(self, **body: Any) -> str:
         """Have a machine started and given back; return its id."""
@@ -261,6 +260,12 @@ class Bench:
     def counters(self) -> Any:
         """What is left of the pool's limits."""
         return self.ledger.pools().counters[self.pool.name]
+
+    def held(self, requester: str = "ci") -> int:
+        """How many instances *requester* holds of the pool's."""
+        key = {"pool": tagged(self.pool.name), "part": tagged(quota_part(requester))}
+        item = self.dynamodb.get_item(TableName="pools", Key=key).get("Item", {"held": tagged(0)})
+        return int(item["held"]["N"])
 
     def said(self) -> list[dict[str, Any]]:
         """Answers of every request, by its last write, in no order."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from allocate_instances.ec2 import Ec2Launches
+from allocate_instances.ports import Ports
 from allocate_instances.request import read_pointer
-from allocate_instances.run import Batch, Outcome, run
-from allocate_instances.serving import Ports
+from allocate_instances.run import Batch, run
 from allocate_instances.settings import Settings
 from allocate_instances.supplies import Supplies
 from railyard.aws.catalogues import CatalogueObject
@@ -25,39 +24,30 @@ from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.requesters import Requesters
 from railyard.errors import InvalidRequest
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
+from railyard.telemetry import counts_of, logger, metrics, report
 
 
 @cache
-def _wired() -> tuple[Settings, Ledger, Ec2Launches, Supplies, Requesters]:
+def _wired() -> tuple[Settings, partial[Ports]]:
+    """Return the settings, and ports that lack only the time that an invocation has left."""
     settings = from_environ(Settings, os.environ)
     dynamodb = client("dynamodb")
-    tables = Tables(
-        requests=settings.requests_table,
-        launches=settings.launches_table,
-        instances=settings.instances_table,
-        pools=settings.pools_table,
-    )
-    fleets = Fleets(client("ec2", config=ONCE), settings.stack)
-    launches = Ec2Launches(
-        fleets,
-        Ec2Instances(client("ec2"), settings.stack),
-        Pointers(client("sqs"), settings.wake_queue_url),
-    )
-    supplies = Supplies(
-        CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key),
-        Parameters(lambda region: client("ssm", region)),
-        fleets,
-        prefix=settings.parameter_prefix,
-        region=home_region(),
-        memory=settings.image_memory,
-    )
-    return (
-        settings,
-        Ledger(dynamodb, tables),
-        launches,
-        supplies,
-        Requesters(dynamodb, settings.requesters_table),
+    requesters = Requesters(dynamodb, settings.requesters_table)
+    return settings, partial(
+        Ports,
+        ledger=Ledger(dynamodb, Tables.of(settings)),
+        fleets=Fleets(client("ec2", config=ONCE), settings.stack),
+        machines=Ec2Instances(client("ec2"), settings.stack),
+        waking=Pointers(client("sqs"), settings.wake_queue_url),
+        supplies=Supplies(
+            CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key),
+            Parameters(lambda region: client("ssm", region)),
+            prefix=settings.parameter_prefix,
+            region=home_region(),
+            memory=settings.image_memory,
+        ),
+        requesters=lambda: requesters.all(now()),
+        clock=now,
     )
 
 
@@ -65,18 +55,12 @@ def _wired() -> tuple[Settings, Ledger, Ec2Launches, Supplies, Requesters]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Serve a batch of requests or pointers; the answer names the messages that must come again."""
-    settings, ledger, launches, supplies, requesters = _wired()
-    supplies.at = now()
-    ports = Ports(
-        ledger=ledger,
-        launches=launches,
-        supplies=supplies,
-        requesters=lambda: requesters.all(now()),
-        clock=now,
-        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
-    )
+    settings, wired = _wired()
+    ports = wired(time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()))
     outcome = run(_batch(event["Records"], settings), ports, settings)
-    _report(outcome)
+    if outcome.trouble:
+        logger.warning("messages come again", reason=outcome.trouble)
+    report("allocated", counts_of(outcome))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
 
 
@@ -91,17 +75,3 @@ def _batch(records: Sequence[Mapping[str, Any]], settings: Settings) -> Batch:
         else:
             messages.append(message_of(record, settings.api_role_id))
     return Batch(messages=tuple(messages), pointers=tuple(pointers))
-
-
-def _report(outcome: Outcome) -> None:
-    if outcome.trouble:
-        logger.warning("messages come again", reason=outcome.trouble)
-    counts = {
-        "accepted": outcome.accepted,
-        "answered": outcome.refused,
-        "repeated": outcome.repeated,
-        "waiting": outcome.waiting,
-        "launched": outcome.launched,
-        "failed": len(outcome.failed),
-    }
-    report("allocated", counts)

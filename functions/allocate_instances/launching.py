@@ -6,11 +6,11 @@ may conclude that nothing happened. A repeat uses the same token, and looks firs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from allocate_instances.plan.binding import bind, settle, unbound
+from allocate_instances.plan.binding import bind, unbound
+from allocate_instances.ports import Ports
 from allocate_instances.settings import Settings
 from railyard.errors import (
     Ambiguous,
@@ -23,11 +23,13 @@ from railyard.errors import (
     RailyardError,
     Throttled,
 )
-from railyard.model.fleets import FleetAnswer, Machine, Refused
+from railyard.model.fleets import FleetAnswer, Refused
+from railyard.model.instances import Machine
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.ledger import Commit
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
+from railyard.model.room import settle
 
 _TRIES = 5
 _OBSTACLE: dict[type[RailyardError], Code] = {
@@ -40,127 +42,101 @@ _OBSTACLE: dict[type[RailyardError], Code] = {
 _LATER = (Throttled, Ambiguous)
 
 
-class Launches(Protocol):
-    """EC2, as a launch needs it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unserved:
+    """Requests that want another launch, and the offerings that EC2 refused them."""
 
-    def launch(self, launch: Launch) -> FleetAnswer: ...
-    def started(self, launch_id: str) -> Sequence[Machine]: ...
-    def forget(self, template: str) -> None: ...
-    def wake(self, pointers: Iterable[Mapping[str, Any]], *, delay_seconds: int) -> None: ...
+    requests: Sequence[Request] = ()
+    refused: frozenset[str] = frozenset()
 
 
-class Records(Protocol):
-    """The records that a launch binds."""
-
-    def launches(self, ids: Iterable[str]) -> Mapping[str, Launch]: ...
-    def requests(self, ids: Iterable[str]) -> Mapping[str, Request]: ...
-    def commit(self, change: Commit) -> None: ...
+NOBODY = Unserved()
 
 
 class Launching:
     """Starts and resumes launches within one invocation."""
 
-    def __init__(
-        self,
-        launches: Launches,
-        records: Records,
-        clock: Callable[[], datetime],
-        time_left: Callable[[], timedelta],
-        settings: Settings,
-    ) -> None:
-        self._launches = launches
-        self._records = records
-        self._clock = clock
-        self._time_left = time_left
+    def __init__(self, ports: Ports, settings: Settings) -> None:
+        self._ports, self._records = ports, ports.ledger
         self._settings = settings
 
-    def start(self, launch: Launch, requests: Mapping[str, Request]) -> tuple[list[Request], frozenset[str]]:
-        """Make the call of *launch*, which is stored as open; bind what came.
-
-        Return the requests that want another launch, and the offerings that EC2 refused.
-        """
+    def start(self, launch: Launch, requests: Mapping[str, Request]) -> Unserved:
+        """Make the call of *launch*, which is stored as open; bind what came, return whom it left without."""
         try:
-            answer = self._launches.launch(launch)
+            answer = self._ports.fleets.launch(launch)
         except Conflict:
             raise  # the same token with other parameters: a defect of ours, to be seen by people
         except _LATER as trouble:
             self._later(launch, trouble)
-            return [], frozenset()
+            return NOBODY
         except RailyardError as refusal:
             return self._refused_whole(launch, requests, refusal)
-        return self._finish(launch, requests, answer.machines, answer.refused)
+        return self._finish(launch, requests, answer)
 
     def postpone(self, launch: Launch) -> None:
         """Leave *launch* for the next invocation: too little time is left for its call, which was never made."""
         self._later(launch, Throttled("no time left"))
 
-    def resume(self, launch_id: str) -> list[Request]:
+    def resume(self, launch_id: str) -> Sequence[Request]:
         """Go on with a launch that somebody left in INTENT; return the requests that want another launch."""
         launch = self._records.launches([launch_id]).get(launch_id)
-        now = self._clock()
+        now = self._ports.clock()
         if launch is None or launch.state is not LaunchState.INTENT:
             return []
         if launch.lock_until > now:
             self._wake(launch, (launch.lock_until - now).total_seconds())
             return []
         requests = self._records.requests(slot.tenant.request_id for slot in launch.slots)
-        shown = self._launches.started(launch_id)
+        shown = self._ports.machines.of_launch(launch_id)
         if shown:
             return self._adopt(launch, requests, shown)
         too_late = launch.deadline <= now or now - launch.first_call_at >= self._settings.repeat_window
-        if too_late or self._time_left() < self._settings.call_margin:
+        if too_late or self._ports.time_left() < self._settings.call_margin:
             return []  # the reaper closes it, or its next tick points here again
         again = launch.called(now, self._settings.lock)
         self._records.commit(Commit(launches=((launch, again),)))
-        return self.start(again, requests)[0]
+        return self.start(again, requests).requests
 
     def _adopt(
         self, launch: Launch, requests: Mapping[str, Request], shown: Sequence[Machine]
     ) -> list[Request]:
         """Bind what a listing shows; judge the rest only when everything must be visible."""
         launch, requests = self._bind(launch, requests, shown)
-        if (
-            launch.state is not LaunchState.INTENT
-            or self._clock() - launch.first_call_at < self._settings.visibility
-        ):
+        young = self._ports.clock() - launch.first_call_at < self._settings.visibility
+        if launch.state is not LaunchState.INTENT or young:
             return []
-        why = Reason(code=Code.INSUFFICIENT_CAPACITY, message="EC2 started fewer machines than asked")
+        why = Reason(Code.INSUFFICIENT_CAPACITY, "EC2 started fewer machines than asked")
         return self._settle(launch, requests, why)
 
-    def _finish(
-        self,
-        launch: Launch,
-        requests: Mapping[str, Request],
-        machines: Sequence[Machine],
-        refused: Sequence[Refused],
-    ) -> tuple[list[Request], frozenset[str]]:
-        launch, requests = self._bind(launch, requests, machines)
-        offerings = frozenset(each.offering for each in refused)
+    def _finish(self, launch: Launch, requests: Mapping[str, Request], answer: FleetAnswer) -> Unserved:
+        """Bind what came; what did not is settled, unless EC2 only asked for patience about some of it."""
+        launch, requests = self._bind(launch, requests, answer.machines)
         if launch.state is not LaunchState.INTENT:
-            return [], offerings
-        if any(issubclass(each.kind, _LATER) for each in refused):
+            return NOBODY
+        if any(issubclass(each.kind, _LATER) for each in answer.refused):
             self._later(launch, Throttled("some offerings were throttled"))
-            return [], offerings
-        return self._settle(launch, requests, _obstacle(refused)), offerings
+            return NOBODY
+        again = self._settle(launch, requests, _obstacle(answer.refused))
+        return Unserved(requests=again, refused=frozenset(each.offering for each in answer.refused))
 
     def _refused_whole(
         self, launch: Launch, requests: Mapping[str, Request], refusal: RailyardError
-    ) -> tuple[list[Request], frozenset[str]]:
+    ) -> Unserved:
         """EC2 refused the call as a whole. An earlier open call of the same token may still take effect: hold then."""
         if launch.open_calls > 1:
             self._later(launch, Throttled(str(refusal)))
-            return [], frozenset()
+            return NOBODY
         if isinstance(refusal, Gone):
-            self._launches.forget(launch.plan.template)
+            self._ports.fleets.forget(launch.plan.template)
         code = _OBSTACLE.get(type(refusal), Code.LAUNCH_DENIED)
-        again = self._settle(launch, requests, Reason(code=code, message=str(refusal)))
-        all_of_them = frozenset(offering.name for offering in launch.plan.offerings)
-        return again, all_of_them if isinstance(refusal, CapacityUnavailable) else frozenset()
+        again = self._settle(launch, requests, Reason(code, str(refusal)))
+        asked = launch.plan.offerings if isinstance(refusal, CapacityUnavailable) else ()
+        return Unserved(requests=again, refused=frozenset(offering.name for offering in asked))
 
     def _later(self, launch: Launch, trouble: RailyardError) -> None:
         """A throttle had no effect and frees the lock; an ambiguous end leaves call and lock as they are."""
         if isinstance(trouble, Throttled):
-            self._records.commit(Commit(launches=((launch, launch.answered(self._clock())),)))
+            self._records.commit(Commit(launches=((launch, launch.answered(self._ports.clock())),)))
             self._wake(launch, 10)
         else:
             self._wake(launch, self._settings.lock.total_seconds())
@@ -171,7 +147,7 @@ class Launching:
         """Bind *machines* chunk by chunk; a lost race reads again. Return launch and requests as stored."""
         tries = 0
         while unbound(launch, machines):
-            change = bind(launch, machines, requests, self._clock())
+            change = bind(launch, machines, requests, self._ports.clock())
             try:
                 self._records.commit(change)
             except Conflict:
@@ -179,22 +155,22 @@ class Launching:
                 if tries == _TRIES:
                     raise
                 launch, requests = self._fresh(launch)
-                continue
-            launch = change.launches[0][1]
-            requests = dict(requests) | {after.request_id: after for _, after in change.requests}
+            else:
+                launch = change.launches[0][1]
+                requests = dict(requests) | {after.request_id: after for _, after in change.requests}
         return launch, requests
 
     def _settle(self, launch: Launch, requests: Mapping[str, Request], obstacle: Reason) -> list[Request]:
         for _ in range(_TRIES):
-            change = settle(launch, requests, obstacle, self._clock())
+            change = settle(launch, requests, obstacle, self._ports.clock())
             try:
                 self._records.commit(change)
             except Conflict:
                 launch, requests = self._fresh(launch)
                 if launch.state is not LaunchState.INTENT:
                     return []
-                continue
-            return [after for _, after in change.requests if after.unanswered]
+            else:
+                return [after for _, after in change.requests if after.unanswered]
         raise Conflict(f"launch {launch.launch_id} keeps changing")
 
     def _fresh(self, launch: Launch) -> tuple[Launch, Mapping[str, Request]]:
@@ -202,7 +178,7 @@ class Launching:
         return current, self._records.requests(slot.tenant.request_id for slot in current.slots)
 
     def _wake(self, launch: Launch, seconds: float) -> None:
-        self._launches.wake([{"launch": launch.launch_id}], delay_seconds=max(1, int(seconds)))
+        self._ports.waking.send([{"launch": launch.launch_id}], delay_seconds=max(1, int(seconds)))
 
 
 def _obstacle(refused: Sequence[Refused]) -> Reason:
@@ -210,10 +186,8 @@ def _obstacle(refused: Sequence[Refused]) -> Reason:
     order = (Denied, ImageUnavailable, QuotaExceeded, CapacityUnavailable)
     ranked = sorted(refused, key=lambda each: order.index(each.kind) if each.kind in order else -1)
     if not ranked:
-        return Reason(
-            code=Code.INSUFFICIENT_CAPACITY, message="EC2 started fewer machines than asked, without a reason"
-        )
+        return Reason(Code.INSUFFICIENT_CAPACITY, "EC2 started fewer machines than asked, without a reason")
     worst = ranked[0]
     code = _OBSTACLE.get(worst.kind, Code.LAUNCH_DENIED)
     tried = tuple(sorted({each.offering for each in refused}))[:50]
-    return Reason(code=code, message=f"{worst.code}: {worst.message}", tried=tried)
+    return Reason(code, f"{worst.code}: {worst.message}", tried=tried)

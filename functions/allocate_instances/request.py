@@ -15,7 +15,7 @@ from railyard.model.messages import Message
 from railyard.model.pools import Requester, requester_of
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Need, Request, RequestState
-from railyard.wire.decoding import check, read_object, unknown_fields
+from railyard.wire.decoding import read_message, read_object, unknown_fields
 from railyard.wire.refusals import refusal
 from railyard.wire.requests import Allocate
 
@@ -30,6 +30,8 @@ class Asked:
     lease_seconds: int | None
     market: str | None
     sharing: str | None
+    pools: tuple[str, ...] = ("*",)
+    """What its requester may ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ def parse(message: Message, requesters: tuple[Requester, ...], now: datetime) ->
         fields = read_object(message.body)
         return _asked(fields, requester, now)
     except InvalidRequest as wrong:
-        reason = Reason(code=Code(wrong.code), message=str(wrong), path=wrong.path)
-        return refusal(message.message_id, message.body, fields, requester, reason, now)
+        reason = Reason(Code(wrong.code), str(wrong), path=wrong.path)
+        return refusal(message, fields, requester.name, reason, now)
 
 
 def read_pointer(body: str) -> Pointer:
@@ -61,16 +63,8 @@ def read_pointer(body: str) -> Pointer:
     return pointer
 
 
-def _asked(fields: Mapping[str, Any], requester: str, now: datetime) -> Asked:
-    if fields.get("version") != 1:
-        code = Code.UNSUPPORTED_VERSION
-        raise InvalidRequest(f"version {fields.get('version')!r}, expected 1", code=code, path="version")
-    if fields.get("action") != "allocate":
-        code = Code.UNSUPPORTED_ACTION
-        raise InvalidRequest(
-            f"action {fields.get('action')!r}, expected 'allocate'", code=code, path="action"
-        )
-    body = check(Allocate, fields)
+def _asked(fields: Mapping[str, Any], requester: Requester, now: datetime) -> Asked:
+    body = read_message(fields, {"allocate": Allocate})
     if body.timeout_seconds is not None and body.deadline is not None:
         raise InvalidRequest("give timeout_seconds or deadline, not both", path="deadline")
     if (body.minimum_count or body.count) > body.count:
@@ -79,13 +73,11 @@ def _asked(fields: Mapping[str, Any], requester: str, now: datetime) -> Asked:
         request=Request(
             request_id=body.request_id,
             state=RequestState.REQUESTED,
-            requester=requester,
+            requester=requester.name,
             reply_to=body.reply_to,
             pool=body.pool,
             content=hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest(),
-            need=Need(
-                **{name: getattr(body.requirements, name) for name in body.requirements.__struct_fields__}
-            ),
+            need=msgspec.convert(body.requirements, Need, from_attributes=True),
             count=body.count,
             minimum_count=body.minimum_count or body.count,
             labels=body.labels,
@@ -97,6 +89,7 @@ def _asked(fields: Mapping[str, Any], requester: str, now: datetime) -> Asked:
         lease_seconds=body.lease_seconds,
         market=body.market,
         sharing=body.sharing,
+        pools=requester.pools,
     )
 
 

@@ -13,11 +13,12 @@ from datetime import datetime
 from allocate_instances.launching import Launching
 from allocate_instances.plan.accepting import accept
 from allocate_instances.plan.placing import Waiting
+from allocate_instances.ports import Ledger, Ports
 from allocate_instances.request import Asked, Pointer, parse
-from allocate_instances.serving import Known, Ledger, Ports, Serving
+from allocate_instances.serving import Serving
 from allocate_instances.settings import Settings
 from railyard.errors import Ambiguous, Conflict, RailyardError, Throttled
-from railyard.model.ledger import Commit, RequestChange
+from railyard.model.ledger import Commit, Known, RequestChange
 from railyard.model.messages import Message
 from railyard.model.requests import Request
 
@@ -30,9 +31,9 @@ class Outcome:
     """What a run did, and which messages must come again."""
 
     failed: list[str] = field(default_factory=list)
-    refused: int = 0
-    repeated: int = 0
     accepted: int = 0
+    answered: int = 0
+    repeated: int = 0
     waiting: int = 0
     launched: int = 0
     trouble: str = ""
@@ -50,7 +51,7 @@ class Batch:
 def run(batch: Batch, ports: Ports, settings: Settings) -> Outcome:
     """Serve *batch*; the outcome names the messages that could not be committed."""
     outcome = Outcome()
-    launching = Launching(ports.launches, ports.ledger, ports.clock, ports.time_left, settings)
+    launching = Launching(ports, settings)
     serving = Serving(ports, settings, launching)
     waiting: list[Waiting] = []
     for message_id, pointer in batch.pointers:
@@ -104,9 +105,7 @@ def _decided(messages: Sequence[Message], ports: Ports) -> tuple[list[Decision],
     requesters = ports.requesters()
     parsed = [(message, parse(message, requesters, now)) for message in messages]
     asked = [each.request for _, each in parsed if isinstance(each, Asked)]
-    known = ports.ledger.look(
-        (r.request_id for r in asked), (r.pool for r in asked), (r.requester for r in asked)
-    )
+    known = ports.ledger.look((r.request_id for r in asked), (r.pool for r in asked))
     decided: list[Decision] = []
     twins: list[Message] = []
     seen: set[str] = set()
@@ -152,7 +151,7 @@ def _saved(change: RequestChange, message: Message, ledger: Ledger, outcome: Out
     except RailyardError:
         outcome.failed.append(message.message_id)
     else:
-        outcome.refused += 1
+        outcome.answered += 1
     return True
 
 
@@ -165,7 +164,7 @@ def _overdue_answered(
     for request in requests:
         if request.deadline and request.deadline <= now:
             serving.try_commit(Commit(requests=((request, _last_word(request, now)),)))
-            outcome.refused += 1
+            outcome.answered += 1
         elif any(not share.launch_id for share in request.shares):
             waiting.append((request, request))
     return waiting
@@ -173,5 +172,4 @@ def _overdue_answered(
 
 def _last_word(request: Request, now: datetime) -> Request:
     """At the deadline: what runs is enough, or it is not."""
-    ready = sum(1 for share in request.shares if share.allocation)
-    return request.fulfilled(now) if ready >= request.minimum_count else request.timed_out(now)
+    return request.fulfilled(now) if request.running >= request.minimum_count else request.timed_out(now)

@@ -6,20 +6,15 @@ gave is bound to the record before anybody is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
-from allocate_instances.launching import Launches, Launching, Records
+from allocate_instances.launching import Launching
 from allocate_instances.plan.placing import Draft, Facts, Placement, Waiting, place
-from allocate_instances.plan.reusing import reuse
+from allocate_instances.plan.reusing import least_vcpus, reuse
+from allocate_instances.ports import Ports
 from allocate_instances.settings import Settings
 from railyard.errors import Conflict, LimitExceeded
-from railyard.model.catalogue import Catalogue
-from railyard.model.instances import Instance
-from railyard.model.ledger import MAX_ITEMS, Commit, together
-from railyard.model.pools import Counters, Pool, Requester
+from railyard.model.ledger import MAX_ITEMS, Commit, Known, together
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
 
@@ -27,48 +22,6 @@ MAX_ROUNDS = 4
 """Launches that one request may try in one invocation; then it waits for the next tick."""
 
 Refusal = Conflict | LimitExceeded
-
-
-class Known(Protocol):
-    """What the ledger says about some requests and their pools."""
-
-    @property
-    def requests(self) -> Mapping[str, Request]: ...
-    @property
-    def pools(self) -> Mapping[str, Pool]: ...
-    @property
-    def counters(self) -> Mapping[str, Counters]: ...
-    @property
-    def held(self) -> Mapping[tuple[str, str], int]: ...
-
-
-class Ledger(Records, Protocol):
-    """The records, read consistently and changed by whole commits (Conflict, LimitExceeded)."""
-
-    def look(self, requests: Iterable[str], pools: Iterable[str], requesters: Iterable[str]) -> Known: ...
-    def waiting(self, pool: str) -> list[Request]: ...
-    def roomy(self, pool: str, architecture: str, vcpus: int) -> list[Instance]: ...
-    def commit(self, change: Commit, limits: Mapping[tuple[str, str], int] | None = None) -> None: ...
-
-
-class Supplies(Protocol):
-    """What launches are made of: the catalogue, published images, launch templates."""
-
-    def catalogue(self) -> Catalogue | None: ...
-    def images(self, pools: Iterable[Pool]) -> Mapping[str, str]: ...
-    def template(self, pool: Pool) -> str: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Everything that a run touches. *time_left* is what Lambda still gives this invocation."""
-
-    ledger: Ledger
-    launches: Launches
-    supplies: Supplies
-    requesters: Callable[[], tuple[Requester, ...]]
-    clock: Callable[[], datetime]
-    time_left: Callable[[], timedelta]
 
 
 class Serving:
@@ -140,16 +93,17 @@ class Serving:
     def _facts(self, waiting: Sequence[Waiting], known: Known | None) -> Facts:
         ports = self._ports
         if known is None:
-            known = ports.ledger.look((), (r.pool for _, r in waiting), (r.requester for _, r in waiting))
+            known = ports.ledger.look((), (request.pool for _, request in waiting))
+        now = ports.clock()
         return Facts(
             stack=self._settings.stack,
-            now=ports.clock(),
+            now=now,
             lock=self._settings.lock,
             pools=known.pools,
             counters=known.counters,
-            catalogue=ports.supplies.catalogue(),
-            images=ports.supplies.images(known.pools.values()),
-            templates={name: ports.supplies.template(pool) for name, pool in known.pools.items()},
+            catalogue=ports.supplies.catalogue(now),
+            images=ports.supplies.images(known.pools.values(), now),
+            templates={name: ports.fleets.template(pool) for name, pool in known.pools.items()},
         )
 
     def _reused(self, waiting: list[Waiting], facts: Facts) -> list[Waiting]:
@@ -193,9 +147,7 @@ class Serving:
         """
         # Backwards: of a request's drafts the first one says why, those after it failed because it did.
         obstacles = {
-            request.request_id: Reason(code=Code(why.code), message=str(why))
-            if isinstance(why, LimitExceeded)
-            else None
+            request.request_id: Reason(Code(why.code), str(why)) if isinstance(why, LimitExceeded) else None
             for draft, why in reversed(failed)
             for _, request in draft.requests
         }
@@ -214,25 +166,11 @@ class Serving:
                 self._launching.postpone(draft.launch)
                 continue
             self.launched += 1
-            again, refused = self._launching.start(draft.launch, self.stored)
-            for request in again:
-                tried[request.request_id] = tried.get(request.request_id, frozenset()) | refused
+            unserved = self._launching.start(draft.launch, self.stored)
+            for request in unserved.requests:
+                tried[request.request_id] = tried.get(request.request_id, frozenset()) | unserved.refused
                 waiting.append((request, request))
         return waiting
-
-
-def least_vcpus(waiting: Sequence[Waiting], facts: Facts) -> dict[tuple[str, str], int]:
-    """Return the fewest vCPUs that would help, by (pool, architecture) in which any machine may run at all."""
-    least: dict[tuple[str, str], int] = {}
-    for _, request in waiting:
-        pool, left = facts.pools.get(request.pool), facts.counters.get(request.pool)
-        if pool is None or left is None or left.slots_free == pool.limits.instances:
-            continue  # nothing runs there
-        for architecture in pool.architectures:
-            if request.need.architecture in (architecture, "any"):
-                key = request.pool, architecture
-                least[key] = min(least.get(key, request.need.vcpus), request.need.vcpus)
-    return least
 
 
 def _changed(change: Commit) -> set[str]:

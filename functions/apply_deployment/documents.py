@@ -9,7 +9,9 @@ from typing import Any
 
 from railyard.errors import InvalidRequest
 from railyard.model.pools import Requester
-from railyard.wire.pools import PoolDocument, pool_defects, read_pool, read_requester
+from railyard.wire.decoding import check, defects
+from railyard.wire.pools import PoolDocument, RequesterDocument, pool_defects, read_requester
+from railyard.wire.requests import Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,18 +25,13 @@ class Documents:
 def read(properties: Mapping[str, Any]) -> Documents:
     """Return the documents in the custom resource's *properties*; raises InvalidRequest naming every defect."""
     pools, requesters = json.loads(properties["Pools"]), json.loads(properties["Requesters"])
-    defects = [defect for name, value in sorted(pools.items()) for defect in pool_defects(name, value)]
-    read_requesters = []
-    for name, value in sorted(requesters.items()):
-        try:
-            read_requesters.append(read_requester(name, value))
-        except InvalidRequest as wrong:
-            defects.append(f"requesters.{name}.{wrong.path}: {wrong}")
+    wrong = [defect for name, value in sorted(pools.items()) for defect in pool_defects(name, value)]
+    wrong += defects(requesters, dict[Name, RequesterDocument], "requesters")
     if not pools:
-        defects.append("pools: there is none; a deployment needs at least one")
-    if defects:
-        raise InvalidRequest("; ".join(defects))
+        wrong.append("pools: there is none; a deployment needs at least one")
+    if wrong:
+        raise InvalidRequest("; ".join(wrong))
     return Documents(
-        pools={name: read_pool(name, value) for name, value in sorted(pools.items())},
-        requesters=tuple(read_requesters),
+        pools={name: check(PoolDocument, value) for name, value in sorted(pools.items())},
+        requesters=tuple(read_requester(name, value) for name, value in sorted(requesters.items())),
     )

@@ -18,7 +18,7 @@ from apply_deployment.store import DynamoStore, Ec2Network, LambdaFunctions
 from railyard.aws.clients import client
 from railyard.errors import RailyardError
 from railyard.settings import from_environ
-from railyard.telemetry import logger
+from railyard.telemetry import counts_of, logger
 
 MAX_REASON = 3_000
 """CloudFormation refuses an answer above 4 KB, and JSON would write each other letter in six."""
@@ -49,13 +49,7 @@ def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001  # Lam
 def _apply(properties: dict[str, Any]) -> None:
     settings, network, store, functions = _wired()
     outcome = run(properties, network, store, functions, settings)
-    logger.info(
-        "deployment applied",
-        pools=outcome.pools,
-        requesters=outcome.requesters,
-        removed=outcome.removed,
-        woken=outcome.woken,
-    )
+    logger.info("deployment applied", extra=counts_of(outcome))
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:

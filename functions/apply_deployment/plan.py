@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from apply_deployment.documents import Documents
 from railyard.errors import InvalidRequest
-from railyard.model.pools import Counters, Pool, Requester
+from railyard.model.ledger import Weight, weight_of_limits
+from railyard.model.pools import Pool, Requester
 from railyard.wire.pools import PoolDocument, resolve_pool
 
 
@@ -23,11 +24,11 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolWrite:
-    """A pool to be written over *seen*, with what is added to its counters."""
+    """A pool to be written over *seen*, with what is added to what is left of its limits."""
 
     pool: Pool
     seen: Pool | None
-    added: Counters
+    added: Weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def plan(
             instance_profile=instance_profile,
         )
         if seen is None or replace(pool, generation=seen.generation) != seen:
-            writes.append(PoolWrite(pool=pool, seen=seen, added=_added(pool, seen)))
+            writes.append(_write(pool, seen))
     if defects:
         raise InvalidRequest("; ".join(defects))
     ours = {name: pool for name, pool in current.items() if pool.managed == "deployment"}
@@ -76,6 +77,12 @@ def plan(
         requesters=tuple(each for each in documents.requesters if each not in requesters),
         removed_requesters=tuple(sorted(each.name for each in requesters if each.name not in wanted)),
     )
+
+
+def _write(pool: Pool, seen: Pool | None) -> PoolWrite:
+    """Add the difference of the limits, so that what is in use stays accounted."""
+    before = weight_of_limits(seen.limits if seen else None)
+    return PoolWrite(pool=pool, seen=seen, added=weight_of_limits(pool.limits).plus(before, -1))
 
 
 def _zones(name: str, document: PoolDocument, subnets: Sequence[Subnet]) -> tuple[dict[str, str], list[str]]:
@@ -97,14 +104,3 @@ def _zones(name: str, document: PoolDocument, subnets: Sequence[Subnet]) -> tupl
     if len({subnet.vpc_id for subnet in known}) > 1:
         defects.append(f"{where}: they lie in more than one VPC")
     return zones, defects
-
-
-def _added(pool: Pool, seen: Pool | None) -> Counters:
-    """What the counters grow by, so that what is in use stays accounted: the difference of the limits."""
-    before = seen.limits if seen else None
-    return Counters(
-        pool=pool.name,
-        slots_free=pool.limits.instances - (before.instances if before else 0),
-        pending_free=pool.limits.pending_instances - (before.pending_instances if before else 0),
-        usd_micros_free=pool.limits.usd_micros_per_hour - (before.usd_micros_per_hour if before else 0),
-    )

@@ -8,9 +8,10 @@ from typing import Any
 from apply_deployment.plan import PoolWrite, Subnet
 from railyard.aws.errors import translated
 from railyard.aws.tables.items import decode, encode, tagged
-from railyard.aws.tables.ledger import Ledger, Tables
-from railyard.aws.tables.writes import Write, commit, scan, spend
-from railyard.model.pools import COUNTERS, DEFINITION, Pool, Requester
+from railyard.aws.tables.ledger import Ledger, Tables, left
+from railyard.aws.tables.writes import commit, put, scan
+from railyard.model.ledger import NOTHING, weight_of_limits
+from railyard.model.pools import DEFINITION, Pool, Requester
 
 
 class DynamoStore:
@@ -30,25 +31,18 @@ class DynamoStore:
 
     def write_pool(self, write: PoolWrite) -> None:
         """Write a definition over the generation that was read, and add to its counters, in one transaction."""
-        added = write.added
-        amounts = {
-            "slots_free": added.slots_free,
-            "pending_free": added.pending_free,
-            "usd_micros_free": added.usd_micros_free,
-        }
-        counters = spend(self._pools, {"pool": write.pool.name, "part": COUNTERS}, amounts)
-        commit(self._db, [self._definition(write), counters])
+        name = write.pool.name
+        key = {"pool": name, "part": DEFINITION}
+        definition = put(self._pools, "pool", write.pool, over=write.seen, version="generation", also=key)
+        commit(self._db, [definition, left(self._pools, name, write.added)])
 
     def remove_pool(self, pool: Pool) -> None:
         """Close a pool: it takes no requests any more. Its counters stay for the machines that still run."""
         with translated("DeleteItem"):
-            self._db.delete_item(TableName=self._pools, Key=_key({"pool": pool.name, "part": DEFINITION}))
-        amounts = {
-            "slots_free": -pool.limits.instances,
-            "pending_free": -pool.limits.pending_instances,
-            "usd_micros_free": -pool.limits.usd_micros_per_hour,
-        }
-        commit(self._db, [spend(self._pools, {"pool": pool.name, "part": COUNTERS}, amounts)])
+            key = {"pool": tagged(pool.name), "part": tagged(DEFINITION)}
+            self._db.delete_item(TableName=self._pools, Key=key)
+        nothing_more = NOTHING.plus(weight_of_limits(pool.limits), -1)
+        commit(self._db, [left(self._pools, pool.name, nothing_more)])
 
     def write_requester(self, requester: Requester) -> None:
         """Write *requester*."""
@@ -58,25 +52,7 @@ class DynamoStore:
     def remove_requester(self, name: str) -> None:
         """Forget the requester *name*."""
         with translated("DeleteItem"):
-            self._db.delete_item(TableName=self._requesters, Key=_key({"name": name}))
-
-    def _definition(self, write: PoolWrite) -> Write:
-        item = encode(write.pool) | _key({"pool": write.pool.name, "part": DEFINITION})
-        if write.seen is None:
-            condition = {
-                "ConditionExpression": "attribute_not_exists(#pool)",
-                "ExpressionAttributeNames": {"#pool": "pool"},
-            }
-            return Write("Put", {"TableName": self._pools, "Item": item, **condition})
-        return Write(
-            "Put",
-            {
-                "TableName": self._pools,
-                "Item": item,
-                "ConditionExpression": "generation = :seen",
-                "ExpressionAttributeValues": {":seen": tagged(write.seen.generation)},
-            },
-        )
+            self._db.delete_item(TableName=self._requesters, Key={"name": tagged(name)})
 
 
 class Ec2Network:
@@ -111,7 +87,3 @@ class LambdaFunctions:
         """Invoke *name* and do not wait."""
         with translated("Invoke"):
             self._client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
-
-
-def _key(names: Mapping[str, str]) -> dict[str, Any]:
-    return {name: tagged(value) for name, value in names.items()}

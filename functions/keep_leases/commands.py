@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from railyard.errors import InvalidRequest
-from railyard.model.reasons import Code
-from railyard.wire.decoding import check, read_object
+from railyard.wire.decoding import read_message, read_object
 from railyard.wire.requests import Cancel, Release, Renew
 
-KINDS: dict[str, type[Renew | Release | Cancel]] = {
-    "renew": Renew,
-    "release": Release,
-    "cancel": Cancel,
-}
+Command = Renew | Release | Cancel
+KINDS: dict[str, type[Command]] = {"cancel": Cancel, "release": Release, "renew": Renew}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +21,10 @@ class Unreadable:
     error: InvalidRequest
     fields: Mapping[str, Any]
 
-    @property
-    def event(self) -> str:
-        """The refusal's event: that of the command it wanted to be."""
-        return {"renew": "renew_refused"}.get(str(self.fields.get("action")), "release_refused")
 
-
-Command = Renew | Release | Cancel
+def refused_event(action: object) -> str:
+    """Return the event that refuses a message with this *action*: that of the command which it wanted to be."""
+    return "renew_refused" if action == "renew" else "release_refused"
 
 
 def parse(body: str) -> Command | Unreadable:
@@ -39,15 +32,6 @@ def parse(body: str) -> Command | Unreadable:
     fields: Mapping[str, Any] = {}
     try:
         fields = read_object(body)
-        if fields.get("version") != 1:
-            code = Code.UNSUPPORTED_VERSION
-            raise InvalidRequest(f"version {fields.get('version')!r}, expected 1", code=code, path="version")
-        action = fields.get("action")
-        if not isinstance(action, str) or action not in KINDS:
-            code = Code.UNSUPPORTED_ACTION
-            raise InvalidRequest(
-                f"action {action!r}, expected one of {sorted(KINDS)}", code=code, path="action"
-            )
-        return check(KINDS[action], fields)
+        return read_message(fields, KINDS)
     except InvalidRequest as wrong:
         return Unreadable(error=wrong, fields=fields)

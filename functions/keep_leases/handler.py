@@ -14,18 +14,20 @@ from railyard.aws.queues import Pointers, message_of
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.requesters import Requesters
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
+from railyard.telemetry import counts_of, logger, metrics, report
 
 
 @cache
 def _wired() -> tuple[Settings, Ledger, Pointers, Requesters]:
     settings = from_environ(Settings, os.environ)
     dynamodb = client("dynamodb")
-    tables = Tables(
-        requests=settings.requests_table, instances=settings.instances_table, pools=settings.pools_table
-    )
     pointers = Pointers(client("sqs"), settings.wake_queue_url)
-    return settings, Ledger(dynamodb, tables), pointers, Requesters(dynamodb, settings.requesters_table)
+    return (
+        settings,
+        Ledger(dynamodb, Tables.of(settings)),
+        pointers,
+        Requesters(dynamodb, settings.requesters_table),
+    )
 
 
 @metrics.log_metrics
@@ -36,13 +38,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     at = now()
     messages = [message_of(record, settings.api_role_id) for record in event["Records"]]
     outcome = run(messages, ledger, pointers, requesters.all(at), at)
-    counts = {
-        "renewed": outcome.renewed,
-        "released": outcome.released,
-        "cancelled": outcome.cancelled,
-        "refused": outcome.refused,
-        "repeated": outcome.repeated,
-        "failed": len(outcome.failed),
-    }
-    report("leases kept", counts)
+    report("leases kept", counts_of(outcome))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}

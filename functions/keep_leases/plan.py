@@ -13,18 +13,14 @@ def objection(known: Request | None, requester: str, command: Renew | Release) -
     """Return why *requester* may not renew or release; ``None`` when it may."""
     name = command.request_id
     if known is None:
-        return Reason(code=Code.UNKNOWN_REQUEST, message=f"no request {name!r} is known", path="request_id")
+        return Reason(Code.UNKNOWN_REQUEST, f"no request {name!r} is known", path="request_id")
     if known.requester != requester:
-        return Reason(
-            code=Code.NOT_HOLDER, message=f"request {name!r} belongs to somebody else", path="request_id"
-        )
+        return Reason(Code.NOT_HOLDER, f"request {name!r} belongs to somebody else", path="request_id")
     if known.epoch != command.epoch or known.unanswered:
         message = f"request {name!r} is at epoch {known.epoch}, not {command.epoch}"
-        return Reason(code=Code.STALE_EPOCH, message=message, path="epoch")
+        return Reason(Code.STALE_EPOCH, message, path="epoch")
     if known.state is not RequestState.FULFILLED:
-        return Reason(
-            code=Code.LEASE_EXPIRED, message=f"request {name!r} has ended: {known.state.value.lower()}"
-        )
+        return Reason(Code.LEASE_EXPIRED, f"request {name!r} has ended: {known.state.value.lower()}")
     return None
 
 
@@ -35,7 +31,7 @@ def renew(known: Request, command: Renew, sent_at: datetime, now: datetime) -> R
     if known.ends_at and wanted > known.ends_at:
         wanted = known.ends_at
         if wanted <= now:
-            return Reason(code=Code.LEASE_EXPIRED, message="its machine has reached the end of its life")
+            return Reason(Code.LEASE_EXPIRED, "its machine has reached the end of its life")
     return known.renewed(wanted, now, acknowledge=command.acknowledge)
 
 
@@ -70,7 +66,7 @@ def cancel(known: Request | None, requester: str, command: Cancel, now: datetime
         return tombstone.cancelled(now)
     if known.requester != requester:
         message = f"request {command.request_id!r} belongs to somebody else"
-        return Reason(code=Code.NOT_HOLDER, message=message, path="request_id")
+        return Reason(Code.NOT_HOLDER, message, path="request_id")
     if known.unanswered:
         return known.cancelled(now)
     if known.state is RequestState.FULFILLED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from keep_leases.commands import Command, Unreadable, parse
+from keep_leases.commands import Command, Unreadable, parse, refused_event
 from keep_leases.plan import cancel, objection, release, renew, repeated
 from railyard.errors import Conflict, RailyardError
 from railyard.model.instances import Instance
@@ -62,7 +62,7 @@ def run(
     known = ledger.requests(each.request_id for _, each in parsed if not isinstance(each, Unreadable))
     keeping = _Keeping(ledger, dict(known), now)
     for message, each in parsed:
-        requester = requester_of(message.sender, requesters)
+        requester = requester_of(message.sender, requesters).name
         try:
             if isinstance(each, Unreadable):
                 keeping.refuse_unread(message, each, requester)
@@ -94,8 +94,7 @@ class _Keeping:
                 return
             if isinstance(after, Reason):
                 fields = {"request_id": command.request_id, "epoch": getattr(command, "epoch", 0)}
-                event = "renew_refused" if isinstance(command, Renew) else "release_refused"
-                self._refuse(message, fields | {"action": command.action}, requester, after, event)
+                self._refuse(message, fields | {"action": command.action}, requester, after)
                 return
             try:
                 self._commit(before, after)
@@ -110,8 +109,8 @@ class _Keeping:
     def refuse_unread(self, message: Message, unread: Unreadable, requester: str) -> None:
         """Answer a message that is no command."""
         error = unread.error
-        reason = Reason(code=Code(error.code), message=str(error), path=error.path)
-        self._refuse(message, unread.fields, requester, reason, unread.event)
+        reason = Reason(Code(error.code), str(error), path=error.path)
+        self._refuse(message, unread.fields, requester, reason)
 
     def _decide(
         self, before: Request | None, command: Command, requester: str, message: Message
@@ -133,13 +132,10 @@ class _Keeping:
         for change in ending(before, after, machines, self._now):
             self._ledger.commit(change)
 
-    def _refuse(
-        self, message: Message, fields: Mapping[str, Any], requester: str, reason: Reason, event: str
-    ) -> None:
-        action = str(fields.get("action") or "renew")
-        record = refusal(
-            message.message_id, message.body, fields, requester, reason, self._now, event=event, action=action
-        )
+    def _refuse(self, message: Message, fields: Mapping[str, Any], requester: str, reason: Reason) -> None:
+        action = fields.get("action")
+        said = {"event": refused_event(action), "action": str(action or "renew")}
+        record = refusal(message, fields, requester, reason, self._now, **said)
         try:
             self._ledger.commit(Commit(requests=((None, record),)))
         except Conflict:

@@ -16,7 +16,7 @@ from railyard.aws.tables.items import decode
 from railyard.aws.tables.requesters import Requesters
 from railyard.model.requests import Request
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
+from railyard.telemetry import counts_of, logger, metrics, report
 
 
 @cache
@@ -38,18 +38,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         record["dynamodb"]["NewImage"] for record in event["Records"] if "NewImage" in record["dynamodb"]
     ]
     queues = {each.name: each.reply_queue_arn for each in requesters.all(now())}
-    outcome = run(
-        [decode(Request, image) for image in images],
-        bus,
-        replies,
-        queues,
-    )
+    outcome = run([decode(Request, image) for image in images], bus, replies, queues)
     for arn in outcome.unreachable:
         logger.warning("reply queue out of reach", queue=arn)
-    counts = {
-        "published": outcome.published,
-        "replied": outcome.replied,
-        "unreachable": len(outcome.unreachable),
-    }
-    report("published", counts)
+    report("published", counts_of(outcome))
     return {"batchItemFailures": []}

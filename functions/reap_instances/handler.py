@@ -12,27 +12,20 @@ from railyard.aws.instances import Ec2Instances
 from railyard.aws.queues import Pointers
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
-from reap_instances.run import Outcome, run
+from railyard.telemetry import counts_of, logger, metrics, report
+from reap_instances.run import Outcome, Ports, run
 from reap_instances.settings import Settings
 
 
 @cache
-def _wired() -> tuple[Settings, Ledger, Ec2Instances, Pointers, Pointers]:
+def _wired() -> tuple[Settings, Ports]:
     settings = from_environ(Settings, os.environ)
-    tables = Tables(
-        requests=settings.requests_table,
-        launches=settings.launches_table,
-        instances=settings.instances_table,
-        pools=settings.pools_table,
-    )
     sqs = client("sqs")
-    return (
-        settings,
-        Ledger(client("dynamodb"), tables),
-        Ec2Instances(client("ec2"), settings.stack),
-        Pointers(sqs, settings.wake_queue_url),
-        Pointers(sqs, settings.signals_queue_url),
+    return settings, Ports(
+        ledger=Ledger(client("dynamodb"), Tables.of(settings)),
+        machines=Ec2Instances(client("ec2"), settings.stack),
+        wake=Pointers(sqs, settings.wake_queue_url),
+        signals=Pointers(sqs, settings.signals_queue_url),
     )
 
 
@@ -40,9 +33,8 @@ def _wired() -> tuple[Settings, Ledger, Ec2Instances, Pointers, Pointers]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001  # a tick carries nothing
     """Reap once. A failure escapes: the next tick is a minute away, and an alarm counts missing ones."""
-    settings, ledger, machines, wake, signals = _wired()
-    outcome = run(ledger, machines, wake, signals, settings, now())
-    return _report(outcome)
+    settings, ports = _wired()
+    return _report(run(ports, settings, now()))
 
 
 def _report(outcome: Outcome) -> dict[str, int]:
@@ -50,18 +42,5 @@ def _report(outcome: Outcome) -> dict[str, int]:
         logger.info("fenced", instance_id=end.instance.instance_id, pool=end.instance.pool, reason=end.why)
     for instance_id, error in outcome.refused.items():
         logger.warning("termination refused", instance_id=instance_id, code=error.code, reason=str(error))
-    counts = {
-        "expired": outcome.expired,
-        "fenced": len(outcome.fenced),
-        "terminated": outcome.terminated,
-        "refused": len(outcome.refused),
-        "gone": outcome.gone,
-        "held": outcome.held,
-        "closed": outcome.closed,
-        "freed": outcome.freed,
-        "deferred": outcome.deferred,
-        "pointers": outcome.pointers,
-        "conflicts": outcome.conflicts,
-    }
-    report("reaped", counts)
-    return counts
+    report("reaped", counts_of(outcome))
+    return counts_of(outcome)

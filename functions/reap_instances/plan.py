@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from railyard.model import ownership
-from railyard.model.instances import Instance, InstanceState, Room, Sighting
+from railyard.model.instances import RUNS, Instance, InstanceState, Room, Sighting
 from railyard.model.launches import Launch
 from railyard.model.pools import Pool
 from reap_instances.settings import Settings
@@ -112,7 +112,7 @@ def _reason(record: Instance, pool: Pool | None, now: datetime, settings: Settin
     state, idle = record.state, not record.tenants
     if state is InstanceState.HELD and now - record.launched_at >= settings.orphan_grace:
         return Why.ORPHAN
-    if state not in (InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING):
+    if state not in RUNS:
         return None
     if record.ends_at + (timedelta() if idle else 2 * settings.clock_tolerance) <= now:
         return Why.END_OF_LIFE  # leases end no later than the machine: they have lapsed by now
@@ -190,11 +190,7 @@ def _forgotten(facts: Facts) -> Iterable[str]:
     """Machines whose state in EC2 says that an event should have moved them."""
     for record in facts.records.values():
         shown = facts.listed.get(record.instance_id)
-        if shown is None or record.state not in (
-            InstanceState.LAUNCHING,
-            InstanceState.READY,
-            InstanceState.DRAINING,
-        ):
+        if shown is None or record.state not in RUNS:
             continue
         if not shown.alive or (record.state is InstanceState.LAUNCHING and shown.state == "running"):
             yield record.instance_id

@@ -7,7 +7,7 @@ that fails stops the run: nothing is concluded from a part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,11 +15,10 @@ from typing import Any, Protocol
 from railyard.errors import Conflict, RailyardError
 from railyard.model.instances import Instance, Sighting
 from railyard.model.launches import Launch
-from railyard.model.ledger import Commit, RequestChange
-from railyard.model.pools import Pool
+from railyard.model.ledger import Commit, Known, RequestChange
 from railyard.model.reasons import Code, Reason
-from railyard.model.requests import Request, RequestState
-from railyard.model.room import ending, machines_of, unclaimed
+from railyard.model.requests import Request
+from railyard.model.room import ending, evicted, machines_of, settle, unclaimed
 from reap_instances.plan import KEEP_GONE, End, Facts, Plan, plan
 from reap_instances.settings import Settings
 
@@ -27,19 +26,12 @@ GONE_IN_ONE = 40
 LOOK_IN_ONE = 50
 
 
-class Pools(Protocol):
-    """Every pool."""
-
-    @property
-    def pools(self) -> Mapping[str, Pool]: ...
-
-
 class Ledger(Protocol):
     """The records."""
 
     def alive(self) -> Sequence[Instance]: ...
     def open_launches(self) -> Sequence[Launch]: ...
-    def pools(self) -> Pools: ...
+    def pools(self) -> Known: ...
     def lapsed(self, pool: str, before: datetime) -> Sequence[Request]: ...
     def waiting(self, pool: str, limit: int = ...) -> Sequence[Request]: ...
     def requests(self, ids: Iterable[str]) -> Mapping[str, Request]: ...
@@ -77,16 +69,25 @@ class Outcome:
     conflicts: int = 0
 
 
-def run(
-    ledger: Ledger, machines: Machines, wake: Pointing, signals: Pointing, settings: Settings, now: datetime
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a run touches: *wake* takes what may go on, *signals* what track_instances shall look at."""
+
+    ledger: Ledger
+    machines: Machines
+    wake: Pointing
+    signals: Pointing
+
+
+def run(ports: Ports, settings: Settings, now: datetime) -> Outcome:
     """Reap once, at *now*."""
-    outcome = Outcome()
-    listed = machines.owned()
+    listed = ports.machines.owned()
+    ledger = ports.ledger
     records, launches, pools = ledger.alive(), ledger.open_launches(), ledger.pools().pools
+    reaping = _Reaping(ports, now)
     for pool in sorted(pools):
         for request in ledger.lapsed(pool, now - settings.clock_tolerance):
-            outcome.expired += _end_request(request, ledger, now, outcome)
+            reaping.end_request(request)
     facts = Facts(
         now=now,
         listed={each.instance_id: each for each in listed},
@@ -95,124 +96,102 @@ def run(
         pools=pools,
     )
     due = plan(facts, settings)
-    _free_unclaimed(facts, ledger, outcome)
-    _end(due, facts, ledger, machines, outcome)
-    _confirm(due, ledger, now, outcome)
-    _close(due, ledger, now, outcome)
-    _point(due, pools, ledger, wake, signals, outcome)
-    outcome.deferred = due.deferred
-    return outcome
+    reaping.free_unclaimed(facts.records.values())
+    reaping.end(due)
+    reaping.confirm(due)
+    reaping.close(due.close)
+    reaping.point(due, pools)
+    return reaping.outcome
 
 
-def _end_request(request: Request, ledger: Ledger, now: datetime, outcome: Outcome) -> int:
-    """(a) and (b): no renewal can win after this write, because it is conditioned on the lease that was read."""
-    after = request.expired(now)
-    held = ledger.instances(machines_of(request, after)).values()
-    return sum(_try(change, ledger, outcome) for change in ending(request, after, held, now)[:1])
+class _Reaping:
+    """One run: its ports and its moment, and what has been done."""
 
+    def __init__(self, ports: Ports, now: datetime) -> None:
+        self._ports, self._ledger = ports, ports.ledger
+        self._now = now
+        self.outcome = Outcome()
 
-def _free_unclaimed(facts: Facts, ledger: Ledger, outcome: Outcome) -> None:
-    """Give back room whose request has ended: what a crash between two writes leaves."""
-    tenants = {t.request_id for record in facts.records.values() for t in record.tenants}
-    if not tenants:
-        return
-    requests = dict(ledger.requests(tenants))
-    for record in facts.records.values():
-        less = unclaimed(record, requests, facts.now)
-        if less is not record:
-            outcome.freed += _try(Commit(instances=((record, less),)), ledger, outcome)
+    def end_request(self, request: Request) -> None:
+        """(a) and (b): no renewal can win after this write, because it is conditioned on the lease that was read."""
+        after = request.expired(self._now)
+        held = self._ledger.instances(machines_of(request, after)).values()
+        self.outcome.expired += self._try(ending(request, after, held, self._now)[0])
 
+    def free_unclaimed(self, records: Collection[Instance]) -> None:
+        """Give back room whose request has ended: what a crash between two writes leaves."""
+        tenants = {tenant.request_id for record in records for tenant in record.tenants}
+        requests = self._ledger.requests(tenants) if tenants else {}
+        for record in records:
+            less = unclaimed(record, requests, self._now)
+            if less is not record:
+                self.outcome.freed += self._try(Commit(instances=((record, less),)))
 
-def _end(due: Plan, facts: Facts, ledger: Ledger, machines: Machines, outcome: Outcome) -> None:
-    """(c) and (d)."""
-    fenced = list(due.terminate)
-    for end in due.ends:
-        if _try(_fence(end, ledger, facts.now), ledger, outcome):
-            outcome.fenced.append(end)
-            fenced.append(end.instance)
-    by_zone: dict[str, list[str]] = {}
-    for instance in fenced:
-        by_zone.setdefault(instance.availability_zone, []).append(instance.instance_id)
-    if by_zone:
-        outcome.refused = dict(machines.terminate(by_zone))
-        outcome.terminated = len(fenced) - len(outcome.refused)
+    def end(self, due: Plan) -> None:
+        """(c) and (d)."""
+        fenced = list(due.terminate)
+        for end in due.ends:
+            if self._try(self._fence(end)):
+                self.outcome.fenced.append(end)
+                fenced.append(end.instance)
+        by_zone: dict[str, list[str]] = {}
+        for instance in fenced:
+            by_zone.setdefault(instance.availability_zone, []).append(instance.instance_id)
+        if by_zone:
+            self.outcome.refused = dict(self._ports.machines.terminate(by_zone))
+            self.outcome.terminated = len(fenced) - len(self.outcome.refused)
+        self.outcome.deferred = due.deferred
 
+    def confirm(self, due: Plan) -> None:
+        """(e), and the evidence for it. One that vanished with shares on it takes its requests along."""
+        empty = [record for record in due.gone if not record.tenants]
+        batches = [empty[i : i + GONE_IN_ONE] for i in range(0, len(empty), GONE_IN_ONE)]
+        for batch in [*batches, *([record] for record in due.gone if record.tenants)]:
+            changes = tuple(change for each in batch for change in self._evicted(each, "vanished"))
+            buried = tuple((each, each.vacated(self._now).gone(self._now, KEEP_GONE)) for each in batch)
+            if self._try(Commit(requests=changes, instances=buried)):
+                self.outcome.gone += len(batch)
+        for record in due.missing:
+            self._try(Commit(instances=((record, record.missing(self._now)),)))
+        for record in due.seen:
+            self._try(Commit(instances=((record, record.seen()),)))
+        for record in due.held:
+            self.outcome.held += self._try(Commit(instances=((None, record),)))
 
-def _fence(end: End, ledger: Ledger, now: datetime) -> Commit:
-    """End the requests on the machine in the write that fences it: afterwards it has no shares, and takes none."""
-    fenced = end.instance.vacated(now).terminating(end.why.value)
-    changes = _evicted(end.instance, ledger, now, end.why.value)
-    return Commit(requests=changes, instances=((end.instance, fenced),))
+    def close(self, launches: Iterable[Launch]) -> None:
+        """Close *launches* that nobody will hear of again; their shares wait for another one, or time out."""
+        why = Reason(Code.INSUFFICIENT_CAPACITY, "EC2 never answered the launch")
+        for launch in launches:
+            requests = self._ledger.requests({slot.tenant.request_id for slot in launch.empty_slots})
+            self.outcome.closed += self._try(settle(launch, requests, why, self._now))
 
+    def point(self, due: Plan, pools: Iterable[str]) -> None:
+        """Send the pointers that lost events owe."""
+        waking: list[dict[str, str]] = [{"launch": launch_id} for launch_id in due.resume]
+        waking += [{"pool": pool} for pool in sorted(pools) if self._ledger.waiting(pool, limit=1)]
+        batches = (due.look[i : i + LOOK_IN_ONE] for i in range(0, len(due.look), LOOK_IN_ONE))
+        looking = [{"instances": list(batch)} for batch in batches]
+        if waking:
+            self._ports.wake.send(waking)
+        if looking:
+            self._ports.signals.send(looking)
+        self.outcome.pointers = len(waking) + len(looking)
 
-def _evicted(instance: Instance, ledger: Ledger, now: datetime, why: str) -> tuple[RequestChange, ...]:
-    """What the end of *instance* means for those on it: a holder loses it, who still waits, waits for another."""
-    if not instance.tenants:
-        return ()
-    changes: list[RequestChange] = []
-    for request in ledger.requests({t.request_id for t in instance.tenants}).values():
-        mine = frozenset(s.index for s in request.shares if s.instance_id == instance.instance_id)
-        if mine and request.state is RequestState.FULFILLED:
-            changes.append((request, request.lost(now, instance.instance_id, why)))
-        elif mine and request.unanswered:
-            changes.append((request, request.unplaced(mine)))
-    return tuple(changes)
+    def _fence(self, end: End) -> Commit:
+        """End the requests on the machine in the write that fences it: afterwards it has no shares, and takes none."""
+        fenced = end.instance.vacated(self._now).terminating(end.why.value)
+        changes = self._evicted(end.instance, end.why.value)
+        return Commit(requests=changes, instances=((end.instance, fenced),))
 
+    def _evicted(self, instance: Instance, why: str) -> tuple[RequestChange, ...]:
+        tenants = {tenant.request_id for tenant in instance.tenants}
+        return evicted(instance, self._ledger.requests(tenants), why, self._now) if tenants else ()
 
-def _confirm(due: Plan, ledger: Ledger, now: datetime, outcome: Outcome) -> None:
-    """(e), and the evidence for it. One that vanished with shares on it takes its requests along."""
-    empty = [record for record in due.gone if not record.tenants]
-    batches = [empty[i : i + GONE_IN_ONE] for i in range(0, len(empty), GONE_IN_ONE)]
-    for batch in [*batches, *([record] for record in due.gone if record.tenants)]:
-        evicted = tuple(change for each in batch for change in _evicted(each, ledger, now, "vanished"))
-        buried = tuple((each, each.vacated(now).gone(now, KEEP_GONE)) for each in batch)
-        if _try(Commit(requests=evicted, instances=buried), ledger, outcome):
-            outcome.gone += len(batch)
-    for record in due.missing:
-        _try(Commit(instances=((record, record.missing(now)),)), ledger, outcome)
-    for record in due.seen:
-        _try(Commit(instances=((record, record.seen()),)), ledger, outcome)
-    for record in due.held:
-        outcome.held += _try(Commit(instances=((None, record),)), ledger, outcome)
-
-
-def _close(due: Plan, ledger: Ledger, now: datetime, outcome: Outcome) -> None:
-    """Close launches that nobody will hear of again; their shares wait for another one, or time out."""
-    why = Reason(code=Code.INSUFFICIENT_CAPACITY, message="EC2 never answered the launch")
-    for launch in due.close:
-        requests = ledger.requests({slot.tenant.request_id for slot in launch.empty_slots})
-        changes = []
-        for request in requests.values():
-            mine = frozenset(
-                s.index for s in request.shares if s.launch_id == launch.launch_id and not s.instance_id
-            )
-            if request.unanswered and mine:
-                changes.append((request, request.unplaced(mine, why)))
-        change = Commit(launches=((launch, launch.settled(now, why.code)),), requests=tuple(changes))
-        outcome.closed += _try(change, ledger, outcome)
-
-
-def _point(
-    due: Plan, pools: Mapping[str, Pool], ledger: Ledger, wake: Pointing, signals: Pointing, outcome: Outcome
-) -> None:
-    """Send the pointers that lost events owe."""
-    waking: list[dict[str, str]] = [{"launch": launch_id} for launch_id in due.resume]
-    waking += [{"pool": pool} for pool in sorted(pools) if ledger.waiting(pool, limit=1)]
-    looking = [
-        {"instances": list(due.look[i : i + LOOK_IN_ONE])} for i in range(0, len(due.look), LOOK_IN_ONE)
-    ]
-    if waking:
-        wake.send(waking)
-    if looking:
-        signals.send(looking)
-    outcome.pointers = len(waking) + len(looking)
-
-
-def _try(change: Commit, ledger: Ledger, outcome: Outcome) -> bool:
-    """Commit, or leave it to the next run: somebody changed the record first."""
-    try:
-        ledger.commit(change)
-    except Conflict:
-        outcome.conflicts += 1
-        return False
-    return True
+    def _try(self, change: Commit) -> bool:
+        """Commit, or leave it to the next run: somebody changed the record first."""
+        try:
+            self._ledger.commit(change)
+        except Conflict:
+            self.outcome.conflicts += 1
+            return False
+        return True

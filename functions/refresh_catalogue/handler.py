@@ -10,7 +10,7 @@ from railyard.aws.catalogues import CatalogueObject, InstanceTypes, Prices
 from railyard.aws.clients import client, home_region
 from railyard.aws.clock import now
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
+from railyard.telemetry import counts_of, logger, metrics, report
 from refresh_catalogue.run import run
 from refresh_catalogue.settings import Settings
 
@@ -34,6 +34,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     """Refresh the catalogue of this region."""
     types, prices, store = _wired()
     outcome = run(types, prices, store, home_region(), now())
-    counts = {"types": outcome.types, "unpriced": outcome.unpriced}
-    report("catalogue refreshed", counts, prices=outcome.prices)
-    return {**counts, "prices": outcome.prices}
+    report("catalogue refreshed", counts_of(outcome), prices=outcome.prices)
+    return {**counts_of(outcome), "prices": outcome.prices}

@@ -12,48 +12,30 @@ from railyard.aws.tables.releases import Releases
 from railyard.errors import InvalidRequest
 from railyard.model.images import Release
 from railyard.model.instances import Instance
-from railyard.model.pools import Counters, Pool
 from railyard.model.requests import Request
 from serve_api.settings import Settings
 
 
-class DynamoRecords:
-    """Requests, instances, pools and releases."""
+class DynamoRecords(Ledger):
+    """The ledger, releases, and tables page by page."""
 
     def __init__(self, dynamodb: Any, settings: Settings) -> None:
-        self._db = dynamodb
-        self._settings = settings
-        tables = Tables(
-            requests=settings.requests_table, instances=settings.instances_table, pools=settings.pools_table
-        )
-        self._ledger = Ledger(dynamodb, tables)
-
-    def pools(self) -> tuple[Mapping[str, Pool], Mapping[str, Counters]]:
-        """Return every pool, and its counters."""
-        known = self._ledger.pools()
-        return known.pools, known.counters
+        super().__init__(dynamodb, Tables.of(settings))
+        self._releases = Releases(dynamodb, settings.releases_table)
 
     def releases(self) -> Sequence[Release]:
         """Return the published release of every line."""
-        return Releases(self._db, self._settings.releases_table).all()
-
-    def request(self, request_id: str) -> Request | None:
-        """Return one request."""
-        return self._ledger.requests([request_id]).get(request_id)
-
-    def instance(self, instance_id: str) -> Instance | None:
-        """Return one instance."""
-        return self._ledger.instances([instance_id]).get(instance_id)
+        return self._releases.all()
 
     def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
         """Return a page of requests, in no order; refusals of unread messages are not requests."""
-        items, following = self._page(self._settings.requests_table, {"request_id"}, limit, token)
+        items, following = self._page(self._tables.requests, {"request_id"}, limit, token)
         found = [decode(Request, item) for item in items]
         return [request for request in found if not request.unread], following
 
     def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]:
         """Return a page of instances, in no order."""
-        items, following = self._page(self._settings.instances_table, {"instance_id", "part"}, limit, token)
+        items, following = self._page(self._tables.instances, {"instance_id", "part"}, limit, token)
         return [decode(Instance, item) for item in items if item["part"]["S"] == "state"], following
 
     def _page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ import msgspec
 from railyard.errors import InvalidRequest
 from railyard.model.images import Release
 from railyard.model.instances import Instance
+from railyard.model.ledger import Known
 from railyard.model.pools import Counters, Pool
 from railyard.model.requests import Request
 from railyard.wire.decoding import read_object
@@ -25,10 +26,10 @@ MAX_PAGE = 100
 class Records(Protocol):
     """What the tables hold; pages come with the token of the next one, empty at the end."""
 
-    def pools(self) -> tuple[Mapping[str, Pool], Mapping[str, Counters]]: ...
+    def pools(self) -> Known: ...
     def releases(self) -> Sequence[Release]: ...
-    def request(self, request_id: str) -> Request | None: ...
-    def instance(self, instance_id: str) -> Instance | None: ...
+    def requests(self, ids: Iterable[str]) -> Mapping[str, Request]: ...
+    def instances(self, ids: Iterable[str]) -> Mapping[str, Instance]: ...
     def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]: ...
     def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]: ...
 
@@ -70,17 +71,15 @@ def run(  # noqa: C901  # one line a route
             case Route.POOLS | Route.POOL:
                 return _pools(call, records)
             case Route.ALLOCATION:
-                return _one(records.request(call.name), _allocation_view, call)
+                return _one(records.requests([call.name]).get(call.name), _allocation_view, call)
             case Route.INSTANCE:
-                return _one(records.instance(call.name), _view, call)
+                return _one(records.instances([call.name]).get(call.name), _view, call)
             case Route.ALLOCATIONS:
                 return _page(asked, records.request_page, _allocation_view)
             case Route.INSTANCES:
                 return _page(asked, records.instance_page, _view)
-            case Route.ALLOCATE:
-                return _forward(asked, requests)
-            case Route.LEASE:
-                return _forward(asked, leases)
+            case Route.ALLOCATE | Route.LEASE:
+                return _forward(asked, requests if call.route is Route.ALLOCATE else leases)
             case Route.BAD_NAME:
                 return error(400, "invalid_request", f"{call.name!r} is not a name", path="path")
             case Route.NOT_BUILT:
@@ -97,7 +96,7 @@ def error(status: int, code: str, message: str, *, path: str | None = None) -> A
 
 
 def _status(records: Records, now: datetime) -> Answer:
-    pools, counters = records.pools()
+    known = records.pools()
     lines = {
         release.line: {
             "version": release.release,
@@ -106,15 +105,19 @@ def _status(records: Records, now: datetime) -> Answer:
         }
         for release in records.releases()
     }
-    left = {name: _left(pool, counters.get(name)) for name, pool in sorted(pools.items())}
+    left = {name: _left(pool, known.counters.get(name)) for name, pool in sorted(known.pools.items())}
     return Answer(status=200, body={"at": _plain(now), "images": lines, "pools": left})
 
 
 def _pools(call: Call, records: Records) -> Answer:
-    pools, counters = records.pools()
+    known = records.pools()
+
+    def view(pool: Pool) -> dict[str, Any]:
+        return _pool_view(pool, known.counters.get(pool.name))
+
     if call.route is Route.POOL:
-        return _one(pools.get(call.name), lambda pool: _pool_view(pool, counters.get(pool.name)), call)
-    items = [_pool_view(pool, counters.get(name)) for name, pool in sorted(pools.items())]
+        return _one(known.pools.get(call.name), view, call)
+    items = [view(pool) for _, pool in sorted(known.pools.items())]
     return Answer(status=200, body={"items": items, "next_token": None})
 
 

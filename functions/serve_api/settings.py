@@ -9,11 +9,9 @@ from dataclasses import dataclass
 class Settings:
     """Tables to read, queues to forward to."""
 
-    stack: str
     requests_table: str
     instances_table: str
     pools_table: str
     releases_table: str
     request_queue_url: str
     lease_queue_url: str
-    parameter_prefix: str = "/railyard"

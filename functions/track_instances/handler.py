@@ -14,7 +14,7 @@ from railyard.aws.queues import Pointers, message_of
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.errors import InvalidRequest
 from railyard.settings import from_environ
-from railyard.telemetry import logger, metrics, report
+from railyard.telemetry import counts_of, logger, metrics, report
 from track_instances.run import Ports, run
 from track_instances.settings import Settings
 from track_instances.signals import Signal, read_event, read_report
@@ -23,12 +23,9 @@ from track_instances.signals import Signal, read_event, read_report
 @cache
 def _wired() -> tuple[Settings, Ports]:
     settings = from_environ(Settings, os.environ)
-    tables = Tables(
-        requests=settings.requests_table, instances=settings.instances_table, pools=settings.pools_table
-    )
     sqs = client("sqs")
     return settings, Ports(
-        ledger=Ledger(client("dynamodb"), tables),
+        ledger=Ledger(client("dynamodb"), Tables.of(settings)),
         machines=Ec2Instances(client("ec2"), stack=""),
         waking=Pointers(sqs, settings.wake_queue_url),
         later=Pointers(sqs, settings.signals_queue_url),
@@ -42,15 +39,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     settings, ports = _wired()
     signals = [signal for record in event["Records"] for signal in _signals(record, settings)]
     outcome = run(signals, ports, settings, now())
-    counts = {
-        "ready": outcome.ready,
-        "warned": outcome.warned,
-        "lost": outcome.lost,
-        "unchanged": outcome.unchanged,
-        "unknown": outcome.unknown,
-        "unseen": outcome.unseen,
-    }
-    report("tracked", counts)
+    report("tracked", counts_of(outcome))
     return {"batchItemFailures": []}
 
 

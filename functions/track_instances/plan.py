@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from railyard.model.allocations import allocation
-from railyard.model.instances import Instance, InstanceState, Sighting
+from railyard.model.instances import RUNS, Instance, InstanceState, Sighting
 from railyard.model.ledger import Commit, RequestChange
 from railyard.model.requests import Request, RequestState
+from railyard.model.room import evicted, tenants_of
 from track_instances.signals import SPOT_INTERRUPTION, Signal
-
-RUNS = frozenset({InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING})
 
 
 def track(
@@ -49,7 +48,7 @@ def _is_news(instance: Instance, signal: Signal) -> bool:
 def _ready(instance: Instance, sighting: Sighting, requests: Mapping[str, Request], now: datetime) -> Commit:
     ready = instance.ready(now, sighting.private_ip, sighting.private_dns_name)
     changes: list[RequestChange] = []
-    for request in _tenants(instance, requests):
+    for request in tenants_of(instance, requests):
         given = {
             t.index: allocation(ready, t) for t in instance.tenants if t.request_id == request.request_id
         }
@@ -60,15 +59,9 @@ def _ready(instance: Instance, sighting: Sighting, requests: Mapping[str, Reques
 
 
 def _lost(instance: Instance, sighting: Sighting, requests: Mapping[str, Request], now: datetime) -> Commit:
-    """A machine that died: a holder is told, a request still waiting for it waits for another one."""
     why = sighting.state_reason or f"the instance is {sighting.state}"
-    changes: list[RequestChange] = []
-    for request in _tenants(instance, requests):
-        if request.state is RequestState.FULFILLED:
-            changes.append((request, request.lost(now, instance.instance_id, why)))
-        elif request.unanswered:
-            changes.append((request, request.unplaced(_shares_on(instance, request))))
-    return Commit(instances=((instance, instance.lost(now, why)),), requests=tuple(changes))
+    changes = evicted(instance, requests, why, now)
+    return Commit(instances=((instance, instance.lost(now, why)),), requests=changes)
 
 
 def _warned(instance: Instance, signal: Signal, requests: Mapping[str, Request], now: datetime) -> Commit:
@@ -76,24 +69,12 @@ def _warned(instance: Instance, signal: Signal, requests: Mapping[str, Request],
     assert signal.warned_for is not None  # what makes it a warning
     draining = instance.draining(signal.why)
     changes: list[RequestChange] = []
-    for request in _tenants(instance, requests):
+    for request in tenants_of(instance, requests):
         if request.state is RequestState.FULFILLED:
             warned = request.warned(now, instance.instance_id, signal.warned_for, signal.why)
             changes.append((request, warned))
         elif request.unanswered:
-            mine = _shares_on(instance, request)
+            mine = request.shares_on(instance.instance_id)
             draining = draining.without(request.request_id, mine, now)
             changes.append((request, request.unplaced(mine)))
     return Commit(instances=((instance, draining),), requests=tuple(changes))
-
-
-def _tenants(instance: Instance, requests: Mapping[str, Request]) -> Iterable[Request]:
-    """The requests that hold a share of *instance*, each once."""
-    for request_id in dict.fromkeys(tenant.request_id for tenant in instance.tenants):
-        request = requests.get(request_id)
-        if request and any(share.instance_id == instance.instance_id for share in request.shares):
-            yield request
-
-
-def _shares_on(instance: Instance, request: Request) -> frozenset[int]:
-    return frozenset(share.index for share in request.shares if share.instance_id == instance.instance_id)

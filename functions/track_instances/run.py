@@ -65,17 +65,16 @@ class Ports:
 
 def run(signals: Sequence[Signal], ports: Ports, settings: Settings, now: datetime) -> Outcome:
     """Follow *signals*. One about a machine that is not in our records is none of our business."""
-    ledger = ports.ledger
-    outcome = Outcome()
     wanted = _together(signals)
-    known = dict(ledger.instances(wanted))
-    outcome.unknown = len(wanted) - len(known)
+    known = dict(ports.ledger.instances(wanted))
     if not known:
-        return outcome
+        return Outcome(unknown=len(wanted))
     seen = {sighting.instance_id: sighting for sighting in ports.machines.look(sorted(known))}
-    requests = dict(ledger.requests(t.request_id for i in known.values() for t in i.tenants))
+    tracking = _Tracking(ports.ledger, known, now)
+    outcome = tracking.outcome
+    outcome.unknown = len(wanted) - len(known)
     for instance_id in sorted(known):
-        _follow(wanted[instance_id], seen.get(instance_id), known, requests, ledger, now, outcome)
+        tracking.follow(wanted[instance_id], seen.get(instance_id))
     unseen = [i for i in known.values() if i.instance_id not in seen and _young(i, now, settings)]
     if unseen:
         outcome.unseen = len(unseen)
@@ -90,46 +89,44 @@ def _young(instance: Instance, now: datetime, settings: Settings) -> bool:
     return instance.state is InstanceState.LAUNCHING and now - instance.launched_at < settings.visibility
 
 
-def _follow(
-    signal: Signal,
-    sighting: Sighting | None,
-    known: dict[str, Instance],
-    requests: dict[str, Request],
-    ledger: Ledger,
-    now: datetime,
-    outcome: Outcome,
-) -> None:
-    """Decide and commit for one machine until there is nothing left to say; a lost race reads again."""
-    changed = 0
-    for _ in range(_TRIES):
-        instance = known[signal.instance_id]
-        change = track(instance, sighting, signal, requests, now)
-        if change is None:
-            outcome.unchanged += not changed
-            return
-        try:
-            ledger.commit(change)
-        except Conflict:
-            known.update(ledger.instances([signal.instance_id]))
-            requests.update(ledger.requests(t.request_id for t in known[signal.instance_id].tenants))
-            continue
-        changed += 1
-        requests.update({after.request_id: after for _, after in change.requests})
-        known[signal.instance_id] = change.instances[0][1]
-        _count(change, outcome)
-    raise Conflict(f"instance {signal.instance_id} keeps changing")
+class _Tracking:
+    """One run: the records as last seen, and what became of them."""
 
+    def __init__(self, ledger: Ledger, known: dict[str, Instance], now: datetime) -> None:
+        self._ledger, self._known, self._now = ledger, known, now
+        self._requests = dict(ledger.requests(t.request_id for i in known.values() for t in i.tenants))
+        self.outcome = Outcome()
 
-def _count(change: Commit, outcome: Outcome) -> None:
-    after = change.instances[0][1]
-    if after.state is InstanceState.READY:
-        outcome.ready += 1
-    elif after.state is InstanceState.DRAINING:
-        outcome.warned += 1
-    else:
-        outcome.lost += 1
-    if any(request.unanswered for _, request in change.requests) or after.state is InstanceState.READY:
-        outcome.woken.add(after.pool)
+    def follow(self, signal: Signal, sighting: Sighting | None) -> None:
+        """Decide and commit for one machine until there is nothing left to say; a lost race reads again."""
+        key, changed = signal.instance_id, False
+        for _ in range(_TRIES):
+            change = track(self._known[key], sighting, signal, self._requests, self._now)
+            if change is None:
+                self.outcome.unchanged += not changed
+                return
+            try:
+                self._ledger.commit(change)
+            except Conflict:
+                self._known.update(self._ledger.instances([key]))
+                self._requests.update(self._ledger.requests(t.request_id for t in self._known[key].tenants))
+                continue
+            changed = True
+            self._requests.update({after.request_id: after for _, after in change.requests})
+            self._known[key] = change.instances[0][1]
+            self._count(change)
+        raise Conflict(f"instance {key} keeps changing")
+
+    def _count(self, change: Commit) -> None:
+        after = change.instances[0][1]
+        if after.state is InstanceState.READY:
+            self.outcome.ready += 1
+        elif after.state is InstanceState.DRAINING:
+            self.outcome.warned += 1
+        else:
+            self.outcome.lost += 1
+        if any(request.unanswered for _, request in change.requests) or after.state is InstanceState.READY:
+            self.outcome.woken.add(after.pool)
 
 
 def _together(signals: Iterable[Signal]) -> dict[str, Signal]:

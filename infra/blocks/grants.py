@@ -45,6 +45,11 @@ class Grant:
         )
 
 
+def policy(*grants: Grant) -> dict[str, iam.PolicyDocument]:
+    """Return the one inline policy of a role that may do *grants*."""
+    return {"may": iam.PolicyDocument(statements=[grant.statement() for grant in grants])}
+
+
 def on_table(table: dynamodb.Table, *operations: str) -> Grant:
     """Operations on the table itself."""
     return Grant(actions=_actions("dynamodb", operations), resources=(table.table_arn,))

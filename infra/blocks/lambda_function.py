@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.blocks.asset import only
-from infra.blocks.grants import Grant
+from infra.blocks.grants import Grant, policy
 from infra.blocks.layers import REPOSITORY
 from infra.blocks.nag import acknowledge, acknowledge_wildcard
 from infra.foundation import Foundation
@@ -35,9 +35,8 @@ RETENTION: Final = {
 
 
 def add_function(
-    scope: Construct,
-    name: str,
     on: Foundation,
+    name: str,
     *,
     does: str,
     settings: Any,
@@ -52,7 +51,7 @@ def add_function(
     A function that *wakes_itself* by a queue it reads must say so: Lambda drops what looks like an endless
     loop, after some 16 rounds. Source: Lambda developer guide, recursive loop detection (January 2026).
     """
-    home = Construct(scope, name.title().replace("_", ""))
+    home = Construct(on.stack, name.title().replace("_", ""))
     log_group = logs.LogGroup(
         home,
         "Logs",
@@ -102,7 +101,7 @@ def _role(home: Construct, log_group: logs.LogGroup, may: Iterable[Grant]) -> ia
         home,
         "Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        inline_policies={"may": iam.PolicyDocument(statements=[grant.statement() for grant in grants])},
+        inline_policies=policy(*grants),
     )
     for arn, because in {arn: grant.because for grant in grants for arn in grant.wildcards}.items():
         acknowledge_wildcard(role, arn, because)

@@ -10,7 +10,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sqs as sqs
 
-from infra.blocks.grants import Grant
+from infra.blocks.grants import Grant, policy
 
 
 def wake_by_queue(
@@ -38,6 +38,7 @@ def wake_by_schedule(function: lambda_.Function, name: str, every: Duration) -> 
 
     The schedule has a role of its own: CDK's would also allow ``<function>:*``.
     """
+    invoke = Grant(actions=("lambda:InvokeFunction",), resources=(function.function_arn,))
     role = iam.Role(
         function,
         "ScheduleRole",
@@ -45,13 +46,7 @@ def wake_by_schedule(function: lambda_.Function, name: str, every: Duration) -> 
             "scheduler.amazonaws.com",
             conditions={"StringEquals": {"aws:SourceAccount": Stack.of(function).account}},
         ),
-        inline_policies={
-            "may": iam.PolicyDocument(
-                statements=[
-                    Grant(actions=("lambda:InvokeFunction",), resources=(function.function_arn,)).statement()
-                ]
-            )
-        },
+        inline_policies=policy(invoke),
     )
     scheduler.Schedule(
         function,

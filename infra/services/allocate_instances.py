@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from aws_cdk import Stack
-from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
-
 from allocate_instances.settings import Settings
 from infra.blocks.grants import (
     Conditions,
@@ -27,7 +23,6 @@ from infra.blocks.wake import wake_by_queue
 from infra.foundation import Foundation
 from infra.queues import ALLOCATE_SECONDS
 
-NAME = "allocate_instances"
 CREATING: Final = ("CreateFleet", "RunInstances", "CreateLaunchTemplate")
 LAUNCHED: Final = ("fleet", "instance", "volume", "network-interface")
 """What a launch creates and tags. Source: service authorization reference, EC2 CreateFleet (January 2026)."""
@@ -38,41 +33,24 @@ A Spot request is created, but CreateFleet cannot tag it, and none comes to be w
 """
 
 
-def add(scope: Construct, on: Foundation, api_role_id: str) -> lambda_.Function:
+def add(on: Foundation, api_role_id: str) -> None:
     """Add the function and its two queues."""
-    settings = _settings(on, api_role_id)
+    settings = on.settings(Settings, api_role_id=api_role_id)
     function = add_function(
-        scope,
-        NAME,
         on,
+        "allocate_instances",
         does="Requests to machines: place, launch, bind, refuse",
         settings=settings,
         timeout_seconds=ALLOCATE_SECONDS,
         memory_mib=512,
         wakes_itself=True,  # a request that must wait is a pointer in the wake queue, until its deadline
-        may=(*_state(scope, on, settings), *_launch(scope, on)),
+        may=(*_state(on, settings), *_launch(on)),
     )
     wake_by_queue(function, on.queues.requests, batch=100, window_seconds=1, concurrency=5)
     wake_by_queue(function, on.queues.wake, batch=10, concurrency=2)
-    return function
 
 
-def _settings(on: Foundation, api_role_id: str) -> Settings:
-    return Settings(
-        stack=on.name,
-        requests_table=on.tables.requests.table_name,
-        launches_table=on.tables.launches.table_name,
-        instances_table=on.tables.instances.table_name,
-        pools_table=on.tables.pools.table_name,
-        requesters_table=on.tables.requesters.table_name,
-        wake_queue_url=on.queues.wake.queue_url,
-        api_role_id=api_role_id,
-        catalogue_bucket=on.catalogue.bucket_name,
-        parameter_prefix=on.stage.parameter_prefix,
-    )
-
-
-def _state(scope: Construct, on: Foundation, settings: Settings) -> Iterator[Grant]:
+def _state(on: Foundation, settings: Settings) -> Iterator[Grant]:
     tables = on.tables
     yield records(tables.requests)
     yield records(tables.launches)
@@ -87,7 +65,7 @@ def _state(scope: Construct, on: Foundation, settings: Settings) -> Iterator[Gra
     yield Grant(
         actions=("ssm:GetParameters",),
         resources=(
-            Stack.of(scope).format_arn(
+            on.stack.format_arn(
                 service="ssm", resource=f"parameter{settings.parameter_prefix}/flatcar", resource_name="*"
             ),
         ),
@@ -95,9 +73,9 @@ def _state(scope: Construct, on: Foundation, settings: Settings) -> Iterator[Gra
     )
 
 
-def _launch(scope: Construct, on: Foundation) -> Iterator[Grant]:
+def _launch(on: Foundation) -> Iterator[Grant]:
     """Karpenter's published policy, made narrower: things are born with our tag, and keep it."""
-    stack = Stack.of(scope)
+    stack = on.stack
 
     def ours(*kinds: str) -> tuple[str, ...]:
         return tuple(stack.format_arn(service="ec2", resource=kind, resource_name="*") for kind in kinds)

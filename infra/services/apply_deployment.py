@@ -9,26 +9,21 @@ from collections.abc import Sequence
 import msgspec
 from aws_cdk import CustomResource
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
 
 from apply_deployment.settings import Settings
 from infra.blocks.grants import Grant, describe, on_table
 from infra.blocks.lambda_function import add_function
 from infra.foundation import Foundation
 
-NAME = "apply_deployment"
 
-
-def add(scope: Construct, on: Foundation, refresh: Sequence[lambda_.Function]) -> lambda_.Function:
+def add(on: Foundation, refresh: Sequence[lambda_.Function]) -> None:
     """Add the function and the custom resource that calls it; the *refresh* functions are woken after it."""
     function = add_function(
-        scope,
-        NAME,
         on,
+        "apply_deployment",
         does="Pools and requesters of the deployment to their tables",
-        settings=Settings(
-            pools_table=on.tables.pools.table_name,
-            requesters_table=on.tables.requesters.table_name,
+        settings=on.settings(
+            Settings,
             default_security_group=on.nodes.security_group.attr_group_id,
             node_profile_arn=on.nodes.profile.instance_profile_arn,
             refresh_functions=tuple(each.function_name for each in refresh),
@@ -49,7 +44,7 @@ def add(scope: Construct, on: Foundation, refresh: Sequence[lambda_.Function]) -
     pools = json.dumps(on.stage.pools, sort_keys=True)
     requesters = json.dumps(msgspec.to_builtins(on.stage.requesters), sort_keys=True)
     CustomResource(
-        scope,
+        on.stack,
         "Deployment",
         service_token=function.function_arn,
         resource_type="Custom::RailyardDeployment",
@@ -60,4 +55,3 @@ def add(scope: Construct, on: Foundation, refresh: Sequence[lambda_.Function]) -
             "Code": hashlib.sha256(f"{pools}\n{requesters}".encode()).hexdigest(),
         },
     )
-    return function

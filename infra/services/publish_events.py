@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from constructs import Construct
 
 from infra.blocks.grants import Grant, on_table, put_events, read_stream, send_to
 from infra.blocks.lambda_function import add_function
@@ -13,22 +12,20 @@ from infra.blocks.queue import add_dead_letters
 from infra.foundation import Foundation
 from publish_events.settings import Settings
 
-NAME = "publish_events"
 RETRIES = 10
 """A poisoned record would hold up its shard for a day; after these it is parked, and pages."""
 
 
-def add(scope: Construct, on: Foundation) -> lambda_.Function:
+def add(on: Foundation) -> None:
     """Add the function and its stream."""
-    parked = add_dead_letters(scope, "events", on.name, on.topic)
+    parked = add_dead_letters(on.stack, "events", on.name, on.topic)
     acknowledge(parked, "SQS3", "It is itself where the stream's failed records are parked.")
     replies = on.stage.reply_queue_arns()
     function = add_function(
-        scope,
-        NAME,
         on,
+        "publish_events",
         does="Committed state changes to the event bus and the reply queues",
-        settings=Settings(bus_name=on.bus.event_bus_name, requesters_table=on.tables.requesters.table_name),
+        settings=on.settings(Settings),
         timeout_seconds=60,
         memory_mib=256,
         may=(
@@ -50,4 +47,3 @@ def add(scope: Construct, on: Foundation) -> lambda_.Function:
             on_failure=sources.SqsDlq(parked),
         )
     )
-    return function

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Stack
-from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
+from aws_cdk import Duration
 
 from infra.blocks.alarm import page
 from infra.blocks.grants import Grant, describe, on_table, query, records, send_to
@@ -16,17 +14,16 @@ from reap_instances.settings import Settings
 NAME = "reap_instances"
 
 
-def add(scope: Construct, on: Foundation) -> lambda_.Function:
+def add(on: Foundation) -> None:
     """Add the function, its schedule and its alarm."""
     function = add_function(
-        scope,
-        NAME,
         on,
+        NAME,
         does="Idle, expired, orphaned and dead machines: ended, terminated, counted",
-        settings=_settings(on),
+        settings=on.settings(Settings),
         timeout_seconds=300,
         memory_mib=512,
-        may=(*_state(on), _terminate(scope, on), describe("DescribeInstances")),
+        may=(*_state(on), _terminate(on), describe("DescribeInstances")),
     )
     wake_by_schedule(function, f"{on.name}-{NAME}", Duration.minutes(1))
     page(
@@ -36,19 +33,6 @@ def add(scope: Construct, on: Foundation) -> lambda_.Function:
         on.topic,
         says=f"{on.name}: no reaper for 5 minutes, machines are not taken back. Check its schedule.",
         below=1,
-    )
-    return function
-
-
-def _settings(on: Foundation) -> Settings:
-    return Settings(
-        stack=on.name,
-        requests_table=on.tables.requests.table_name,
-        launches_table=on.tables.launches.table_name,
-        instances_table=on.tables.instances.table_name,
-        pools_table=on.tables.pools.table_name,
-        wake_queue_url=on.queues.wake.queue_url,
-        signals_queue_url=on.queues.signals.queue_url,
     )
 
 
@@ -66,10 +50,10 @@ def _state(on: Foundation) -> tuple[Grant, ...]:
     )
 
 
-def _terminate(scope: Construct, on: Foundation) -> Grant:
+def _terminate(on: Foundation) -> Grant:
     return Grant(
         actions=("ec2:TerminateInstances",),
-        resources=(Stack.of(scope).format_arn(service="ec2", resource="instance", resource_name="*"),),
+        resources=(on.stack.format_arn(service="ec2", resource="instance", resource_name="*"),),
         conditions={
             "StringEquals": {"aws:ResourceTag/railyard:stack": on.name},
             "Null": {"aws:ResourceTag/railyard:pool": "false"},

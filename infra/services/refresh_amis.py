@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
 
 from infra.blocks.alarm import page
 from infra.blocks.grants import Grant, describe, put_events, records
@@ -18,20 +17,17 @@ NAME = "refresh_amis"
 STALE = Duration.hours(6)
 
 
-def add(scope: Construct, on: Foundation) -> lambda_.Function:
+def add(on: Foundation) -> lambda_.Function:
     """Add the function, its schedule and its alarm."""
-    stack = Stack.of(scope)
-    prefix = on.stage.parameter_prefix
-    parameters = f"arn:{stack.partition}:ssm:*:{stack.account}:parameter{prefix}/flatcar/*"
+    parameters = (
+        f"arn:{on.stack.partition}:ssm:*:{on.stack.account}:parameter{on.stage.parameter_prefix}/flatcar/*"
+    )
     function = add_function(
-        scope,
-        NAME,
         on,
+        NAME,
         does="Flatcar's feed to SSM parameters, verified, in every region",
-        settings=Settings(
-            releases_table=on.tables.releases.table_name,
-            bus_name=on.bus.event_bus_name,
-            parameter_prefix=prefix,
+        settings=on.settings(
+            Settings,
             feed_url=on.feed_url,
             channels=on.stage.images.channels,
             architectures=on.stage.images.architectures,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
 
 from infra.blocks.grants import Grant, describe, on_object
 from infra.blocks.lambda_function import add_function
@@ -15,13 +14,12 @@ from refresh_catalogue.settings import Settings
 NAME = "refresh_catalogue"
 
 
-def add(scope: Construct, on: Foundation) -> lambda_.Function:
+def add(on: Foundation) -> lambda_.Function:
     """Add the function and its schedule."""
-    settings = Settings(catalogue_bucket=on.catalogue.bucket_name)
+    settings = on.settings(Settings)
     function = add_function(
-        scope,
-        NAME,
         on,
+        NAME,
         does="Instance types, offerings and prices to one catalogue object",
         settings=settings,
         timeout_seconds=120,

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
 
 from infra.blocks.grants import on_table, query, send_to
 from infra.blocks.lambda_function import add_function, role_of
 from infra.blocks.nag import acknowledge
 from infra.foundation import Foundation
 from serve_api.settings import Settings
-
-NAME = "serve_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +25,14 @@ class Api:
     role_id: str
 
 
-def add(scope: Construct, on: Foundation) -> Api:
+def add(on: Foundation) -> Api:
     """Add the function and the API in front of it."""
     tables, queues = on.tables, on.queues
     function = add_function(
-        scope,
-        NAME,
         on,
+        "serve_api",
         does="The operators' API",
-        settings=Settings(
-            stack=on.name,
-            requests_table=tables.requests.table_name,
-            instances_table=tables.instances.table_name,
-            pools_table=tables.pools.table_name,
-            releases_table=tables.releases.table_name,
-            request_queue_url=queues.requests.queue_url,
-            lease_queue_url=queues.leases.queue_url,
-            parameter_prefix=on.stage.parameter_prefix,
-        ),
+        settings=on.settings(Settings),
         timeout_seconds=29,
         memory_mib=256,
         may=(

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from railyard.errors import Conflict
 from railyard.model.instances import Instance
 from railyard.model.launches import Launch
-from railyard.model.ledger import Commit
+from railyard.model.ledger import Commit, Known
 from railyard.model.pools import Pool
 from railyard.model.requests import Request
 from tests.builders import a_pool
 
 MAX_ITEMS = 90
-
-
-@dataclass(frozen=True)
-class Pools:
-    """Every pool."""
-
-    pools: Mapping[str, Pool]
 
 
 class MemoryLedger:
@@ -57,8 +49,8 @@ class MemoryLedger:
     def open_launches(self) -> list[Launch]:
         return [each for each in self._all(Launch) if each.open]
 
-    def pools(self) -> Pools:
-        return Pools(self.by_name)
+    def pools(self) -> Known:
+        return Known(requests={}, pools=self.by_name, counters={})
 
     def pool(self, name: str) -> Pool | None:
         return self.by_name.get(name)

@@ -47,7 +47,7 @@ def test_every_defect_is_told_at_once_with_its_path(tmp_path: Path) -> None:
         )
     told = str(refused.value)
     for path in (
-        "stage:", "colour:", "network.subnets:", "images.channels:", "requesters.ci.principals:",
+        "stage:", "colour:", "network.subnets:", "images.channels[0]:", "requesters.ci.principals:",
         "requesters.ci.reply_queue_arn:", "pools.default.idle_seconds:", "pools.default.architectures:",
     ):  # fmt: skip
         assert f"  {path}" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,7 +37,7 @@ def _judged(asked: Asked, pool: Pool | None, now: datetime) -> Request:
     """Return the request with its pool's defaults, waiting for a place; or refused."""
     request = asked.request
     if pool is None:
-        reason = Reason(code=Code.UNKNOWN_POOL, message=f"there is no pool {request.pool!r}", path="pool")
+        reason = Reason(Code.UNKNOWN_POOL, f"there is no pool {request.pool!r}", path="pool")
         return request.refused(reason, now)
     cut = (asked.lease_seconds or 0) > pool.lease_max_seconds
     note = (f"lease_seconds cut to the pool's {pool.lease_max_seconds}",) if cut else ()
@@ -50,17 +50,18 @@ def _judged(asked: Asked, pool: Pool | None, now: datetime) -> Request:
         sharing=asked.sharing or pool.sharing[0],
         waiting=request.pool,
     )
-    refusal = _objection(filled, pool)
-    if refusal:
-        return filled.refused(refusal, now)
+    objection = _objection(filled, asked.pools, pool)
+    if objection:
+        return filled.refused(objection, now)
     placed = filled.opened()
     return placed.timed_out(now) if placed.deadline and placed.deadline <= now else placed
 
 
-def _objection(request: Request, pool: Pool) -> Reason | None:
+def _objection(request: Request, allowed: Sequence[str], pool: Pool) -> Reason | None:
     """Return why *pool* does not serve *request*, whatever its capacity; ``None`` when it does."""
     for field, wrong in (
         ("pool", "*" not in pool.requesters and request.requester not in pool.requesters),
+        ("pool", "*" not in allowed and pool.name not in allowed),
         ("market", request.market not in pool.markets),
         ("sharing", request.sharing not in pool.sharing),
         ("requirements.architecture", request.need.architecture not in (*pool.architectures, "any")),
@@ -68,24 +69,22 @@ def _objection(request: Request, pool: Pool) -> Reason | None:
     ):
         if wrong:
             message = f"pool {pool.name!r} does not allow this {field} to requester {request.requester!r}"
-            return Reason(code=Code.NOT_ALLOWED, message=message, path=field)
+            return Reason(Code.NOT_ALLOWED, message, path=field)
     if request.minimum_count > pool.limits.instances:
         message = f"the pool never has more than {pool.limits.instances} instances"
-        return Reason(code=Code.POOL_LIMIT, message=message, path="minimum_count")
+        return Reason(Code.POOL_LIMIT, message, path="minimum_count")
     if request.minimum_count > pool.limits.requester_instances:
         message = f"a requester never has more than {pool.limits.requester_instances} instances of this pool"
-        return Reason(code=Code.REQUESTER_QUOTA, message=message, path="minimum_count")
+        return Reason(Code.REQUESTER_QUOTA, message, path="minimum_count")
     return _wrong_parameter(request, pool)
 
 
 def _wrong_parameter(request: Request, pool: Pool) -> Reason | None:
     def reason(name: str, message: str) -> Reason:
-        return Reason(code=Code.INVALID_REQUEST, message=message, path=f"parameters.{name}")
+        return Reason(Code.INVALID_REQUEST, message, path=f"parameters.{name}")
 
     if request.parameters and request.sharing != "exclusive":
-        return Reason(
-            code=Code.INVALID_REQUEST, message="parameters need sharing: exclusive", path="parameters"
-        )
+        return Reason(Code.INVALID_REQUEST, "parameters need sharing: exclusive", path="parameters")
     for name, value in request.parameters.items():
         if name not in pool.parameters:
             return reason(name, f"pool {pool.name!r} has no parameter {name!r}")
@@ -99,6 +98,6 @@ def _wrong_parameter(request: Request, pool: Pool) -> Reason | None:
 
 def _conflict(request: Request, message: Message, now: datetime) -> Request:
     text = f"request_id {request.request_id!r} belongs to another request"
-    reason = Reason(code=Code.REQUEST_ID_CONFLICT, message=text, path="request_id")
+    reason = Reason(Code.REQUEST_ID_CONFLICT, text, path="request_id")
     fields = {"request_id": request.request_id, "labels": request.labels}
-    return refusal(message.message_id, message.body, fields, request.requester, reason, now)
+    return refusal(message, fields, request.requester, reason, now)

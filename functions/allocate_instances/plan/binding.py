@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from railyard.model.fleets import Machine
-from railyard.model.instances import Instance, InstanceState, Tenant
+from railyard.model.instances import Instance, InstanceState, Machine, Tenant
 from railyard.model.launches import Launch, Offering
-from railyard.model.ledger import Commit, InstanceChange, RequestChange
-from railyard.model.reasons import Reason
+from railyard.model.ledger import Commit, InstanceChange
 from railyard.model.requests import Request
+from railyard.model.room import awaits
 
 MAX_MACHINES = 30
 """Machines bound in one transaction. ``docs/protocol.md`` rule 8."""
@@ -35,7 +34,7 @@ def bind(
     by_request: dict[str, dict[int, str]] = {}
     for number, machine in seated.items():
         tenant = slots[number].tenant
-        awaited = _awaits(requests.get(tenant.request_id), tenant, launch)
+        awaited = awaits(requests.get(tenant.request_id), tenant, launch)
         if awaited:
             by_request.setdefault(tenant.request_id, {})[tenant.index] = machine.instance_id
         instances.append((None, _record(launch, machine, tenant if awaited else None, now)))
@@ -55,30 +54,6 @@ def unbound(launch: Launch, machines: Sequence[Machine]) -> bool:
     """Tell whether some of *machines* have no slot of *launch* yet, while there are empty ones."""
     taken = {slot.instance_id for slot in launch.slots}
     return bool(launch.empty_slots) and any(m.instance_id not in taken for m in machines)
-
-
-def settle(launch: Launch, requests: Mapping[str, Request], obstacle: Reason, now: datetime) -> Commit:
-    """Return the end of *launch*: empty slots are refused for certain, their shares wait again or are refused."""
-    changes: list[RequestChange] = []
-    for key in dict.fromkeys(slot.tenant.request_id for slot in launch.empty_slots):
-        request = requests.get(key)
-        open_slots = [slot for slot in launch.empty_slots if slot.tenant.request_id == key]
-        indexes = frozenset(s.tenant.index for s in open_slots if _awaits(request, s.tenant, launch))
-        if request is not None and indexes:
-            changes.append((request, _given_up(request, indexes, obstacle, now)))
-    return Commit(launches=((launch, launch.settled(now, obstacle.code)),), requests=tuple(changes))
-
-
-def _given_up(request: Request, indexes: frozenset[int], obstacle: Reason, now: datetime) -> Request:
-    waiting = request.unplaced(indexes, obstacle)
-    return waiting if obstacle.retryable else waiting.refused(obstacle, now)
-
-
-def _awaits(request: Request | None, tenant: Tenant, launch: Launch) -> bool:
-    """Whether *request* still wants what this slot of *launch* brings."""
-    if request is None or not request.unanswered:
-        return False
-    return any(s.index == tenant.index and s.launch_id == launch.launch_id for s in request.shares)
 
 
 def _record(launch: Launch, machine: Machine, tenant: Tenant | None, now: datetime) -> Instance:

@@ -60,39 +60,34 @@ Waiting = tuple[Request | None, Request]
 """(as stored, as it is now): the first is ``None`` for a request that no table knows yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """One share that wants a machine."""
-
-    request_id: str
-    index: int
-
-
 def place(waiting: Sequence[Waiting], facts: Facts, tried: Mapping[str, frozenset[str]]) -> Placement:
     """Return launches for the unplaced shares of *waiting*, oldest first; *tried*: offerings refused, by request."""
     stored = {now.request_id: before for before, now in waiting}
     current = {now.request_id: now for _, now in waiting}
     left = dict(facts.counters)
     drafts: list[Draft] = []
+    settled: list[RequestChange] = []
 
     def change(request: Request) -> RequestChange:
         before = stored[request.request_id]
         stored[request.request_id] = current[request.request_id] = request
         return before, request
 
-    settled: list[RequestChange] = []
     for group in _groups(current.values(), tried):
         first = group[0]
         verdict = _choose(first, facts, left.get(first.pool), tried.get(first.request_id, frozenset()))
         if isinstance(verdict, Reason):
             settled += [change(_stopped(request, verdict, facts.now)) for request in group]
             continue
-        seats = [_Seat(r.request_id, s.index) for r in group for s in r.shares if not s.launch_id]
-        fit, obstacle = _affordable(len(seats), verdict, left[first.pool])
+        tenants = [r.tenant(share.index) for r in group for share in r.shares if not share.launch_id]
+        fit, obstacle = _affordable(len(tenants), verdict, left[first.pool])
         left[first.pool] = _less(left[first.pool], fit, verdict)
         for start in range(0, fit, MAX_SLOTS):
-            drafts.append(_draft(seats[start : min(start + MAX_SLOTS, fit)], verdict, current, facts, change))
-        blocked = dict.fromkeys(seat.request_id for seat in seats[fit:])
+            seated = tenants[start : min(start + MAX_SLOTS, fit)]
+            launch = _launch(seated, verdict, current, facts)
+            reserved = (current[key].reserved(launch.launch_id, given) for key, given in _indexes(seated))
+            drafts.append(Draft(launch=launch, requests=tuple(change(request) for request in reserved)))
+        blocked = dict.fromkeys(tenant.request_id for tenant in tenants[fit:])
         settled += [change(current[key].obstructed(obstacle)) for key in blocked if obstacle]
     return Placement(drafts=tuple(drafts), settled=tuple(settled))
 
@@ -122,37 +117,30 @@ def _choose(
     """Return the offerings for a share of *request*, or why there are none."""
     pool = facts.pools.get(request.pool)
     if pool is None or left is None:
-        return Reason(
-            code=Code.UNKNOWN_POOL, message=f"there is no pool {request.pool!r} any more", path="pool"
-        )
+        return Reason(Code.UNKNOWN_POOL, f"there is no pool {request.pool!r} any more", path="pool")
     if facts.catalogue is None:
-        return Reason(
-            code=Code.INSUFFICIENT_CAPACITY, message="the catalogue of machine types is not there yet"
-        )
+        return Reason(Code.INSUFFICIENT_CAPACITY, "the catalogue of machine types is not there yet")
     types = fitting(request.need, pool, facts.catalogue)
     if not types:
-        return Reason(
-            code=Code.RESOURCES_EXHAUSTED,
-            message=_too_large(request, pool, facts.catalogue),
-            path="requirements",
-        )
+        message = _too_large(request, pool, facts.catalogue)
+        return Reason(Code.RESOURCES_EXHAUSTED, message, path="requirements")
     launchable = [each for each in types if each.architecture in facts.images]
     if not launchable:
         names = sorted({each.architecture for each in types})
-        return Reason(code=Code.IMAGE_UNAVAILABLE, message=f"no image is published for {', '.join(names)}")
+        return Reason(Code.IMAGE_UNAVAILABLE, f"no image is published for {', '.join(names)}")
     dear = pool.limits.usd_micros_per_hour
     if (launchable[0].usd_micros_per_hour or 0) > dear:
         message = (
             f"the cheapest fitting type, {launchable[0].name}, is above the pool's {dear / 1e6:.2f} USD/h"
         )
-        return Reason(code=Code.RESOURCES_EXHAUSTED, message=message, path="requirements")
+        return Reason(Code.RESOURCES_EXHAUSTED, message, path="requirements")
     affordable = [each for each in launchable if (each.usd_micros_per_hour or 0) <= left.usd_micros_free]
     if not affordable:
-        return Reason(code=Code.BUDGET, message="the pool's dollars per hour are spent")
+        return Reason(Code.BUDGET, "the pool's dollars per hour are spent")
     found = offerings(request.need, pool, request.market, affordable, tried)
     if not found:
         message = "every fitting machine type was refused in every zone"
-        return Reason(code=Code.INSUFFICIENT_CAPACITY, message=message, tried=tuple(sorted(tried))[:50])
+        return Reason(Code.INSUFFICIENT_CAPACITY, message, tried=tuple(sorted(tried))[:50])
     return found
 
 
@@ -176,14 +164,13 @@ def _stopped(request: Request, reason: Reason, now: datetime) -> Request:
 
 def _affordable(wanted: int, found: tuple[Offering, ...], left: Counters) -> tuple[int, Reason | None]:
     """Return how many slots the pool's counters allow, and what stops the others."""
-    dearest = max(offering.usd_micros_per_hour for offering in found)
     by_slots = max(0, min(left.slots_free, left.pending_free))
-    by_dollars = max(0, left.usd_micros_free // dearest) if dearest else wanted
+    by_dollars = max(0, left.usd_micros_free // _dearest(found)) if _dearest(found) else wanted
     if wanted <= min(by_slots, by_dollars):
         return wanted, None
     if by_dollars < by_slots:
-        return by_dollars, Reason(code=Code.BUDGET, message="the pool's dollars per hour are spent")
-    return by_slots, Reason(code=Code.POOL_LIMIT, message="the pool's limit of instances is reached")
+        return by_dollars, Reason(Code.BUDGET, "the pool's dollars per hour are spent")
+    return by_slots, Reason(Code.POOL_LIMIT, "the pool's limit of instances is reached")
 
 
 def _less(left: Counters, slots: int, found: tuple[Offering, ...]) -> Counters:
@@ -191,27 +178,29 @@ def _less(left: Counters, slots: int, found: tuple[Offering, ...]) -> Counters:
         left,
         slots_free=left.slots_free - slots,
         pending_free=left.pending_free - slots,
-        usd_micros_free=left.usd_micros_free - slots * max(o.usd_micros_per_hour for o in found),
+        usd_micros_free=left.usd_micros_free - slots * _dearest(found),
     )
 
 
-def _draft(
-    seats: Sequence[_Seat],
-    found: tuple[Offering, ...],
-    current: Mapping[str, Request],
-    facts: Facts,
-    change: object,
-) -> Draft:
-    sample = current[seats[0].request_id]
+def _dearest(found: tuple[Offering, ...]) -> int:
+    return max(offering.usd_micros_per_hour for offering in found)
+
+
+def _indexes(tenants: Sequence[Tenant]) -> Iterator[tuple[str, frozenset[int]]]:
+    """Yield each request of *tenants* with the indexes of its shares among them."""
+    for key in dict.fromkeys(tenant.request_id for tenant in tenants):
+        yield key, frozenset(tenant.index for tenant in tenants if tenant.request_id == key)
+
+
+def _launch(
+    tenants: Sequence[Tenant], found: tuple[Offering, ...], requests: Mapping[str, Request], facts: Facts
+) -> Launch:
+    """Return the launch that brings a machine to each of *tenants*, whose requests are all of one shape."""
+    sample = requests[tenants[0].request_id]
     pool = facts.pools[sample.pool]
-    token = launch_id(facts.stack, [(s.request_id, s.index, current[s.request_id].attempt) for s in seats])
-    slots = tuple(_slot(number, seat, current[seat.request_id]) for number, seat in enumerate(seats))
-    requests = []
-    for request_id in dict.fromkeys(seat.request_id for seat in seats):
-        indexes = frozenset(seat.index for seat in seats if seat.request_id == request_id)
-        requests.append(change(current[request_id].reserved(token, indexes)))  # type: ignore[operator]
+    token = launch_id(facts.stack, [(t.request_id, t.index, requests[t.request_id].attempt) for t in tenants])
     ends_at = facts.now + timedelta(seconds=pool.max_life_seconds)
-    launch = Launch(
+    return Launch(
         launch_id=token,
         open="open",
         pool=pool.name,
@@ -230,38 +219,23 @@ def _draft(
             ends_at=ends_at,
             agent=pool.agent,
         ),
-        slots=slots,
-        deadline=max(request.deadline or facts.now for _, request in requests),
+        slots=tuple(Slot(number=number, tenant=tenant) for number, tenant in enumerate(tenants)),
+        deadline=max(requests[tenant.request_id].deadline or facts.now for tenant in tenants),
         opened_at=facts.now,
         first_call_at=facts.now,
         lock_until=facts.now + facts.lock,
-        reserved_usd_micros=max(o.usd_micros_per_hour for o in found),
+        reserved_usd_micros=_dearest(found),
     )
-    return Draft(launch=launch, requests=tuple(requests))
-
-
-def _slot(number: int, seat: _Seat, request: Request) -> Slot:
-    tenant = Tenant(
-        request_id=seat.request_id,
-        index=seat.index,
-        requester=request.requester,
-        sharing=request.sharing,
-        room=request.need.room,
-    )
-    return Slot(number=number, tenant=tenant)
 
 
 def _birth_tags(stack: str, launch: str, pool: Pool, sample: Request, ends_at: datetime) -> dict[str, str]:
     """The tags that the machines are born with; ours win over the pool's own."""
-    parameters = {ownership.PARAMETER + name: value for name, value in sample.parameters.items()}
-    return (
-        {"Name": f"{stack}-{pool.name}"}
-        | dict(pool.tags)
-        | parameters
-        | {
-            ownership.STACK: stack,
-            ownership.POOL: pool.name,
-            ownership.LAUNCH: launch,
-            ownership.ENDS_AT: stamp(ends_at),
-        }
-    )
+    return {
+        "Name": f"{stack}-{pool.name}",
+        **pool.tags,
+        **{ownership.PARAMETER + name: value for name, value in sample.parameters.items()},
+        ownership.STACK: stack,
+        ownership.POOL: pool.name,
+        ownership.LAUNCH: launch,
+        ownership.ENDS_AT: stamp(ends_at),
+    }

@@ -17,6 +17,20 @@ from railyard.model.ledger import Commit
 from railyard.model.requests import Request
 
 
+def least_vcpus(waiting: Sequence[Waiting], facts: Facts) -> dict[tuple[str, str], int]:
+    """Return the fewest vCPUs that would help, by (pool, architecture) in which any machine may run at all."""
+    least: dict[tuple[str, str], int] = {}
+    for _, request in waiting:
+        pool, left = facts.pools.get(request.pool), facts.counters.get(request.pool)
+        if pool is None or left is None or left.slots_free == pool.limits.instances:
+            continue  # nothing runs there
+        for architecture in pool.architectures:
+            if request.need.architecture in (architecture, "any"):
+                key = request.pool, architecture
+                least[key] = min(least.get(key, request.need.vcpus), request.need.vcpus)
+    return least
+
+
 def reuse(waiting: Sequence[Waiting], machines: Iterable[Instance], facts: Facts) -> tuple[Commit, ...]:
     """Return one commit for each request of *waiting* that finds room on *machines*; the others are untouched."""
     room = {machine.instance_id: machine for machine in machines}
@@ -28,10 +42,10 @@ def reuse(waiting: Sequence[Waiting], machines: Iterable[Instance], facts: Facts
         used: dict[str, Instance] = {}
         now = request
         for share in request.shares:
-            machine = None if share.launch_id else _smallest(request, share.index, room, facts)
-            if machine is None:
+            tenant = request.tenant(share.index)
+            hosting = None if share.launch_id else _smallest(request, tenant, room, facts)
+            if hosting is None:
                 continue
-            hosting, tenant = machine
             room[hosting.instance_id] = used[hosting.instance_id] = hosting
             now = now.seated(allocation(hosting, tenant), hosting.launch_id)
         if used:
@@ -44,20 +58,12 @@ def reuse(waiting: Sequence[Waiting], machines: Iterable[Instance], facts: Facts
 
 
 def _smallest(
-    request: Request, index: int, room: Mapping[str, Instance], facts: Facts
-) -> tuple[Instance, Tenant] | None:
-    tenant = Tenant(
-        request_id=request.request_id,
-        index=index,
-        requester=request.requester,
-        sharing=request.sharing,
-        room=request.need.room,
-    )
+    request: Request, tenant: Tenant, room: Mapping[str, Instance], facts: Facts
+) -> Instance | None:
+    """Return the smallest machine that serves *tenant*, with it on board."""
     fits = [machine for machine in room.values() if _serves(machine, request, tenant, facts)]
-    if not fits:
-        return None
-    best = min(fits, key=lambda m: (m.free.vcpus, m.free.memory_mib, m.instance_id))
-    return best.hosting(tenant), tenant
+    best = min(fits, key=lambda m: (m.free.vcpus, m.free.memory_mib, m.instance_id), default=None)
+    return best.hosting(tenant) if best else None
 
 
 def _serves(machine: Instance, request: Request, tenant: Tenant, facts: Facts) -> bool:

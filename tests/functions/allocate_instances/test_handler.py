@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from allocate_instances import handler as door
-from allocate_instances.ec2 import Ec2Launches
 from allocate_instances.settings import Settings
-from railyard.aws.instances import Ec2Instances
 from railyard.errors import Throttled
 from railyard.model.requests import RequestState
-from tests.bench import CI, Bench, allocate_body, bench
+from tests.bench import Bench, allocate_body, bench
 from tests.functions.doors import CONTEXT, a_record, assert_each_variable_is_needed, wire
 
 
-class Requesters:
-    """Only ``ci``."""
-
-    def all(self, now: object) -> Any:
-        return (CI,)
-
-
 def knock(stand: Bench, monkeypatch: pytest.MonkeyPatch, *records: Any) -> Any:
-    launches = Ec2Launches(stand.supplies.fleets, Ec2Instances(stand.client, "railyard"), stand.wake)  # type: ignore[arg-type]
-    wire(door, monkeypatch, stand.allocate_settings, stand.ledger, launches, stand.supplies, Requesters())
+    wire(door, monkeypatch, stand.allocate_settings, partial(replace, stand.ports()))
     return door.handler({"Records": list(records)}, CONTEXT)
 
 

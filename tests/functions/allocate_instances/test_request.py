@@ -42,6 +42,16 @@ def needing(**requirements: Any) -> dict[str, Any]:
     return allocate_body(requirements={"vcpus": 2, "memory_mib": 4096} | requirements)
 
 
+def test_it_knows_which_pools_its_requester_may_ask() -> None:
+    limited = Requester(name="ci", principals=("AROACI",), pools=("small",))
+    found = parse(a_message(json.dumps(allocate_body())), (limited,), NOW)
+    assert isinstance(found, Asked)
+    assert found.pools == ("small",)
+    stranger = parse(a_message(json.dumps(allocate_body()), sender="AROAX:x"), (limited,), NOW)
+    assert isinstance(stranger, Asked)
+    assert (stranger.request.requester, stranger.pools) == ("default", ("*",))
+
+
 def test_the_contracts_sample_is_understood_field_by_field() -> None:
     sample = allocate_body(
         "ci-4711",

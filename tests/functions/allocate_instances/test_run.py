@@ -199,7 +199,7 @@ def test_counters_return_to_full_when_everything_has_ended(yard: Bench) -> None:
     yard.reap()
     assert yard.counters() == full
     assert yard.alive() == []
-    assert all(count == 0 for count in yard.ledger.pools().held.values())
+    assert yard.held() == 0
 
 
 # -- between the lines -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from apply_deployment.documents import read
 from apply_deployment.plan import Plan, Subnet, plan
 from railyard.errors import InvalidRequest
+from railyard.model.ledger import Weight
 from railyard.model.pools import Pool
 
 A, B, C = "subnet-0000000a", "subnet-0000000b", "subnet-0000000c"
@@ -63,7 +64,7 @@ def test_a_deployment_without_a_pool_is_refused() -> None:
 def test_without_subnets_a_pool_gets_the_default_ones() -> None:
     (write,) = planned(default={}).pools
     assert write.pool.subnets == {"us-east-1a": A, "us-east-1b": B}
-    assert (write.seen, write.added.slots_free, write.pool.generation) == (None, 100, 1)
+    assert (write.seen, write.added.slots, write.pool.generation) == (None, 100, 1)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +82,7 @@ def test_without_default_subnets_a_pool_must_name_its_own() -> None:
 def test_counters_grow_by_the_difference_of_the_limits() -> None:
     current = {"default": planned(default={"limits": {"instances": 10, "usd_per_hour": 5}}).pools[0].pool}
     (write,) = planned(current, default={"limits": {"instances": 4, "usd_per_hour": 7.5}}).pools
-    assert (write.added.slots_free, write.added.pending_free, write.added.usd_micros_free) == (
-        -6,
-        0,
-        2_500_000,
-    )
+    assert write.added == Weight(slots=-6, pending=0, usd_micros=2_500_000)
     assert write.pool.generation == 2
 
 

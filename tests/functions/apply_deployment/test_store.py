@@ -15,7 +15,8 @@ from apply_deployment.store import DynamoStore, Ec2Network, LambdaFunctions
 from railyard.aws.tables.items import encode
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.errors import Conflict, Gone
-from railyard.model.pools import Counters, Limits, Requester
+from railyard.model.ledger import Weight
+from railyard.model.pools import Limits, Requester
 from tests.builders import a_pool
 from tests.railyard.aws.stubs import Recorder, a_table, refused
 
@@ -34,12 +35,13 @@ def store(dynamodb: Any) -> DynamoStore:
     return DynamoStore(dynamodb, "pools", "requesters")
 
 
-def added(slots: int, pending: int = 0, usd_micros: int = 0) -> Counters:
-    return Counters(pool="default", slots_free=slots, pending_free=pending, usd_micros_free=usd_micros)
+def added(slots: int, pending: int = 0, usd_micros: int = 0) -> Weight:
+    return Weight(slots=slots, pending=pending, usd_micros=usd_micros)
 
 
-def counters(dynamodb: Any) -> Counters:
-    return Ledger(dynamodb, Tables(pools="pools")).pools().counters["default"]
+def counters(dynamodb: Any) -> Weight:
+    left = Ledger(dynamodb, Tables(pools="pools")).pools().counters["default"]
+    return added(left.slots_free, left.pending_free, left.usd_micros_free)
 
 
 def test_a_new_pool_gets_its_counters_with_its_definition(store: DynamoStore, dynamodb: Any) -> None:

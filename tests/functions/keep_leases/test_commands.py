@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keep_leases.commands import Unreadable, parse
+from keep_leases.commands import Unreadable, parse, refused_event
 from railyard.model.reasons import Code
 from railyard.wire.requests import Cancel, Release, Renew
 
@@ -20,7 +20,7 @@ RENEW, RELEASE = BASE | {"action": "renew"}, BASE | {"action": "release"}
 def complaint(body: Any) -> tuple[str, str | None, str]:
     found = parse(body if isinstance(body, str) else json.dumps(body))
     assert isinstance(found, Unreadable)
-    return found.error.code, found.error.path, found.event
+    return found.error.code, found.error.path, refused_event(found.fields.get("action"))
 
 
 def test_the_contracts_samples_are_understood() -> None:

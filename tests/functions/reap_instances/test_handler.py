@@ -10,6 +10,7 @@ import pytest
 from railyard.aws.instances import Ec2Instances
 from railyard.errors import RailyardError
 from reap_instances import handler as door
+from reap_instances.run import Ports
 from reap_instances.settings import Settings
 from tests.bench import Bench, allocate_body, bench
 from tests.functions.doors import CONTEXT, assert_each_variable_is_needed
@@ -18,7 +19,8 @@ from tests.railyard.aws.stubs import Recorder, refused
 
 def tick(stand: Bench, monkeypatch: pytest.MonkeyPatch, ec2: Any = None) -> dict[str, int]:
     machines = Ec2Instances(ec2 or stand.client, "railyard")
-    parts = (stand.reap_settings, stand.ledger, machines, stand.wake, stand.signals)
+    ports = Ports(ledger=stand.ledger, machines=machines, wake=stand.wake, signals=stand.signals)
+    parts = (stand.reap_settings, ports)
     monkeypatch.setattr(door, "_wired", lambda: parts)
     monkeypatch.setattr("railyard.aws.clock.source", lambda: stand.now)
     counts: dict[str, int] = door.handler({}, CONTEXT)

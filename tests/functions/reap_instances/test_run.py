@@ -15,7 +15,7 @@ from railyard.errors import RailyardError, Throttled
 from railyard.model.instances import Instance, InstanceState, Sighting
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.requests import Request, RequestState
-from reap_instances.run import Outcome, run
+from reap_instances.run import Outcome, Ports, run
 from tests.bench import Bench, Pointers, allocate_body, bench
 from tests.builders import (
     NOW,
@@ -61,7 +61,8 @@ class Machines:
 def reap(
     ledger: MemoryLedger, *shown: Sighting, machines: Machines | None = None, now: datetime = NOW
 ) -> Outcome:
-    return run(ledger, machines or Machines(*shown), Pointers(), Pointers(), SETTINGS, now)
+    hands = Ports(ledger=ledger, machines=machines or Machines(*shown), wake=Pointers(), signals=Pointers())
+    return run(hands, SETTINGS, now)
 
 
 def lapsed(**changes: Any) -> Request:
@@ -244,7 +245,8 @@ def test_pointers_go_to_what_waits_what_is_open_and_what_was_not_heard() -> None
         an_instance(state=InstanceState.LAUNCHING, launched_at=NOW),
         pools=[a_pool(), a_pool("quiet")],
     )
-    run(ledger, Machines(a_sighting()), wake, signals, SETTINGS, NOW)
+    ports = Ports(ledger=ledger, machines=Machines(a_sighting()), wake=wake, signals=signals)
+    run(ports, SETTINGS, NOW)
     assert wake.take() == [{"launch": "l-1"}, {"pool": "default"}]
     assert signals.take() == [{"instances": [MACHINE]}]
 

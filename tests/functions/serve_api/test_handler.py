@@ -24,7 +24,6 @@ from tests.functions.doors import CONTEXT, assert_each_variable_is_needed, wire
 from tests.railyard.aws.stubs import a_table
 
 SETTINGS = Settings(
-    stack="railyard",
     requests_table="requests",
     instances_table="instances",
     pools_table="pools",

@@ -14,11 +14,10 @@ from railyard.model.reasons import Code, Reason
 from railyard.wire.refusals import refusal
 from serve_api.records import DynamoRecords
 from serve_api.settings import Settings
-from tests.builders import NOW, a_request, an_instance
+from tests.builders import NOW, a_message, a_request, an_instance
 from tests.railyard.aws.stubs import a_table
 
 SETTINGS = Settings(
-    stack="railyard",
     requests_table="requests",
     instances_table="instances",
     pools_table="pools",
@@ -34,7 +33,7 @@ def dynamodb() -> Iterator[Any]:
     with mock_aws():
         client = a_table("requests", "request_id")
         a_table("instances", "instance_id", "part")
-        unread = refusal("m-1", "{}", {}, "ci", Reason(code=Code.INVALID_REQUEST, message="no"), NOW)
+        unread = refusal(a_message("{}"), {}, "ci", Reason(Code.INVALID_REQUEST, "no"), NOW)
         for request in (*(a_request(f"ci-{n}") for n in range(7)), unread):
             client.put_item(TableName="requests", Item=encode(request))
         for number in range(3):
@@ -90,6 +89,5 @@ def test_a_token_of_one_list_is_none_of_another(dynamodb: Any) -> None:
 
 def test_one_record_is_read_by_its_id(dynamodb: Any) -> None:
     records = DynamoRecords(dynamodb, SETTINGS)
-    assert records.request("ci-1") == a_request("ci-1")
-    assert records.instance("i-1") == an_instance("i-1")
-    assert (records.request("none"), records.instance("none")) == (None, None)
+    assert records.requests(["ci-1", "none"]) == {"ci-1": a_request("ci-1")}
+    assert records.instances(["i-1", "none"]) == {"i-1": an_instance("i-1")}

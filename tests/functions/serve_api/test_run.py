@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from railyard.model.images import Release
 from railyard.model.instances import Instance
-from railyard.model.pools import Counters, Pool
+from railyard.model.ledger import Known
 from railyard.model.requests import Request
 from serve_api.run import Answer, Asked, run
 from tests.builders import NOW, a_pool, an_instance, counters, fulfilled
@@ -23,17 +23,18 @@ class Records:
     def __init__(self) -> None:
         self.pages: list[tuple[int, Any]] = []
 
-    def pools(self) -> tuple[Mapping[str, Pool], Mapping[str, Counters]]:
-        return {"default": a_pool()}, {"default": counters(a_pool(), slots_free=7)}
+    def pools(self) -> Known:
+        left = {"default": counters(a_pool(), slots_free=7)}
+        return Known(requests={}, pools={"default": a_pool()}, counters=left)
 
     def releases(self) -> list[Release]:
         return []
 
-    def request(self, request_id: str) -> Request | None:
-        return fulfilled() if request_id == "ci-1" else None
+    def requests(self, ids: Iterable[str]) -> dict[str, Request]:
+        return {key: fulfilled() for key in ids if key == "ci-1"}
 
-    def instance(self, instance_id: str) -> Instance | None:
-        return an_instance(instance_id) if instance_id.endswith("1") else None
+    def instances(self, ids: Iterable[str]) -> dict[str, Instance]:
+        return {key: an_instance(key) for key in ids if key.endswith("1")}
 
     def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
         self.pages.append((limit, token))

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from railyard.model.instances import Instance, InstanceState, Sighting
+from railyard.model.instances import RUNS, Instance, InstanceState, Sighting
 from railyard.model.ledger import Commit
 from railyard.model.requests import Request, RequestState
 from tests.builders import NOW, a_request, a_sighting, a_tenant, an_instance, fulfilled, reserved
-from track_instances.plan import RUNS, track
+from track_instances.plan import track
 from track_instances.signals import Signal
 
 MACHINE = "i-0000000000000001"

@@ -9,7 +9,7 @@ import pytest
 
 from railyard.aws.fleets import Fleets
 from railyard.errors import Ambiguous, CapacityUnavailable, Denied, QuotaExceeded
-from railyard.model.fleets import Machine
+from railyard.model.instances import Machine
 from railyard.model.launches import Launch
 from railyard.node.ignition import user_data
 from tests.builders import a_launch, a_pool, a_tenant, an_offering

@@ -14,7 +14,7 @@ from railyard.model.answers import stamp
 from railyard.model.reasons import RETRYABLE, Code, Reason
 from railyard.model.requests import Request
 from railyard.wire.refusals import refusal
-from tests.builders import NOW, a_request, fulfilled
+from tests.builders import NOW, a_message, a_request, fulfilled
 
 REASON = Reason(code=Code.RESOURCES_EXHAUSTED, message="no type offers 900 vCPUs")
 HEAD = {"version", "id", "event", "action", "request_id", "epoch", "at", "pool", "labels"}
@@ -125,7 +125,7 @@ def test_equal_ids_are_equal_bodies_and_equal_bodies_equal_ids(
 
 def test_refusals_of_messages_that_could_not_be_read_each_have_an_id_of_their_own() -> None:
     fields = {"request_id": "ci-1"}
-    first, second = (refusal(f"m-{n}", "{}", fields, "ci", REASON, NOW) for n in (1, 2))
+    first, second = (refusal(a_message("{}", f"m-{n}"), fields, "ci", REASON, NOW) for n in (1, 2))
     assert said(first)["request_id"] == said(second)["request_id"] == "ci-1"
     assert len({said(first)["id"], said(second)["id"], "ci-1#0#refused"}) == 3
 

@@ -11,13 +11,13 @@ from railyard.aws.tables.items import decode, encode
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request, RequestState
 from railyard.wire.refusals import refusal
-from tests.builders import NOW
+from tests.builders import NOW, a_message
 
 REASON = Reason(code=Code.INVALID_REQUEST, message="expected an object", path="requirements")
 
 
 def refused(requester: str = "ci", body: str = "{}", event: str = "refused", **fields: Any) -> Request:
-    return refusal("m-1", body, fields, requester, REASON, NOW, event=event)
+    return refusal(a_message(body), fields, requester, REASON, NOW, event=event)
 
 
 def said(record: Request) -> dict[str, Any]:

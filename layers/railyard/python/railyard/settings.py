@@ -40,7 +40,7 @@ def from_environ(kind: type[S], environ: Mapping[str, str]) -> S:
             continue
         try:
             values[field.name] = _read(hints[field.name], environ[name])
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):
             wrong.append(f"{name} is not a {hints[field.name]}: {environ[name]!r}")
     if wrong:
         raise InvalidSettings(f"{kind.__module__}: " + "; ".join(wrong))
@@ -67,13 +67,9 @@ def _read(hint: Any, text: str) -> Any:
     if hint is int:
         return int(text)
     if hint is bool:
-        return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text)
+        return {"true": True, "false": False}[text]
     if hint is timedelta:
         return timedelta(seconds=int(text))
     if hint == tuple[str, ...]:
         return tuple(word for word in text.split(",") if word)
     raise TypeError(hint)
-
-
-def _refuse(text: str) -> bool:
-    raise ValueError(text)

@@ -59,6 +59,7 @@ def test_what_the_request_says_wins_up_to_the_pools_longest_lease() -> None:
     [
         (asking(), None, (Code.UNKNOWN_POOL, "pool")),
         (asking(), a_pool(requesters=("other",)), (Code.NOT_ALLOWED, "pool")),
+        (replace(asking(), pools=("other",)), a_pool(), (Code.NOT_ALLOWED, "pool")),
         (asking(market="spot"), a_pool(markets=("on-demand",)), (Code.NOT_ALLOWED, "market")),
         (asking(sharing="pool"), a_pool(sharing=("requester",)), (Code.NOT_ALLOWED, "sharing")),
         (

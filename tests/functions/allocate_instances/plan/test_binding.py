@@ -7,12 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocate_instances.plan.binding import MAX_MACHINES, bind, settle, unbound
-from railyard.model.fleets import Machine
-from railyard.model.instances import InstanceState
+from allocate_instances.plan.binding import MAX_MACHINES, bind, unbound
+from railyard.model.instances import InstanceState, Machine
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request, RequestState
+from railyard.model.room import settle
 from tests.builders import NOW, a_launch, a_request, a_tenant, an_offering, reserved
 
 SHORT = Reason(code=Code.INSUFFICIENT_CAPACITY, message="none left")

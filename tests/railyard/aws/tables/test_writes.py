@@ -16,10 +16,9 @@ from railyard.aws.tables.writes import (
     Write,
     WritesConflict,
     commit,
-    create,
     get_many,
+    put,
     query,
-    replace,
     scan,
     spend,
 )
@@ -45,8 +44,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def put(request: Request) -> Write:
-    return create("requests", "request_id", request)
+def new(request: Request) -> Write:
+    return put("requests", "request_id", request, over=None)
 
 
 def ids(dynamodb: Any) -> set[str]:
@@ -54,24 +53,24 @@ def ids(dynamodb: Any) -> set[str]:
 
 
 def test_what_exists_is_not_created_again(dynamodb: Any) -> None:
-    commit(dynamodb, [put(a_request("a"))])
+    commit(dynamodb, [new(a_request("a"))])
     with pytest.raises(WritesConflict) as raised:
-        commit(dynamodb, [put(a_request("a"))])
+        commit(dynamodb, [new(a_request("a"))])
     assert raised.value.failed == (0,)
 
 
 def test_a_record_is_replaced_only_over_the_sequence_that_was_read(dynamodb: Any) -> None:
     first = a_request("a")
     second = first.obstructed(None)  # type: ignore[arg-type]  # only the sequence matters here
-    commit(dynamodb, [put(first)])
-    commit(dynamodb, [replace("requests", second, seen=first.sequence)])
+    commit(dynamodb, [new(first)])
+    commit(dynamodb, [put("requests", "request_id", second, over=first)])
     with pytest.raises(WritesConflict):
-        commit(dynamodb, [replace("requests", second, seen=first.sequence)])
+        commit(dynamodb, [put("requests", "request_id", second, over=first)])
 
 
 def test_a_transaction_writes_nothing_and_names_the_positions_that_failed(dynamodb: Any) -> None:
-    commit(dynamodb, [put(a_request("b")), put(a_request("d"))])
-    wanted = [put(a_request(each)) for each in "abcd"]
+    commit(dynamodb, [new(a_request("b")), new(a_request("d"))])
+    wanted = [new(a_request(each)) for each in "abcd"]
     with pytest.raises(WritesConflict) as raised:
         commit(dynamodb, wanted)
     assert raised.value.failed == (1, 3)
@@ -81,7 +80,7 @@ def test_a_transaction_writes_nothing_and_names_the_positions_that_failed(dynamo
 def test_as_many_writes_as_the_protocol_allows_are_one_transaction_and_one_more_is_refused(
     dynamodb: Any,
 ) -> None:
-    wanted = [put(a_request(f"r-{n}")) for n in range(MAX_ITEMS + 1)]
+    wanted = [new(a_request(f"r-{n}")) for n in range(MAX_ITEMS + 1)]
     with pytest.raises(ValueError, match="at most 90"):
         commit(dynamodb, wanted)
     assert ids(dynamodb) == set()
@@ -115,7 +114,7 @@ def test_a_transaction_that_met_another_is_tried_again(naps: list[float]) -> Non
     stubber = cancelled(client, 2, "None", "TransactionConflict")
     stubber.add_response("transact_write_items", {})
     with stubber:
-        commit(client, [put(a_request("a")), put(a_request("b"))])
+        commit(client, [new(a_request("a")), new(a_request("b"))])
         stubber.assert_no_pending_responses()
     assert naps == sorted(naps)
     assert len(naps) == 2
@@ -125,7 +124,7 @@ def test_tables_that_stay_busy_are_throttled_after_four_tries(naps: list[float])
     client = boto3.client("dynamodb", region_name="us-east-1")
     with cancelled(client, 4, "ThrottlingError", "None") as stubber:
         with pytest.raises(Throttled):
-            commit(client, [put(a_request("a")), put(a_request("b"))])
+            commit(client, [new(a_request("a")), new(a_request("b"))])
         stubber.assert_no_pending_responses()
 
 
@@ -135,14 +134,14 @@ def test_a_failed_condition_beside_a_busy_item_is_a_conflict_at_once(naps: list[
         cancelled(client, 1, "TransactionConflict", "ConditionalCheckFailed"),
         pytest.raises(WritesConflict) as raised,
     ):
-        commit(client, [put(a_request("a")), put(a_request("b"))])
+        commit(client, [new(a_request("a")), new(a_request("b"))])
     assert (raised.value.failed, naps) == ((1,), [])
 
 
 def test_a_transaction_that_can_never_be_written_is_not_called_busy(naps: list[float]) -> None:
     client = boto3.client("dynamodb", region_name="us-east-1")
     with cancelled(client, 1, "ValidationError", "None"), pytest.raises(RailyardError) as raised:
-        commit(client, [put(a_request("a")), put(a_request("b"))])
+        commit(client, [new(a_request("a")), new(a_request("b"))])
     assert type(raised.value) is RailyardError
     assert naps == []
 
@@ -160,7 +159,7 @@ def test_a_single_write_speaks_in_our_errors(code: str, kind: type[RailyardError
     stubber = Stubber(client)
     stubber.add_client_error("put_item", code)
     with stubber, pytest.raises(kind):
-        commit(client, [put(a_request("a"))])
+        commit(client, [new(a_request("a"))])
 
 
 def test_keys_that_dynamodb_left_for_later_are_asked_again() -> None:
@@ -194,12 +193,12 @@ def pages(*sizes: int) -> Recorder:
 
 def test_a_scan_and_a_query_read_every_page() -> None:
     assert len(scan(pages(2, 0, 3), "requests")) == 5
-    assert len(query(pages(2, 0, 3), "requests", "waiting", "waiting", "default")) == 5
+    assert len(query(pages(2, 0, 3), "requests", "waiting", {"waiting": "default"})) == 5
 
 
 def test_a_limit_bounds_a_query_over_all_pages() -> None:
     client = pages(2, 2, 2)
-    assert len(query(client, "requests", "waiting", "waiting", "default", Limit=4)) == 4
+    assert len(query(client, "requests", "waiting", {"waiting": "default"}, limit=4)) == 4
     assert len(client.calls) == 2
 
 

@@ -24,81 +24,53 @@ from railyard.errors import (
     Throttled,
 )
 
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 MEANING: dict[type[RailyardError], frozenset[str]] = {
-    CapacityUnavailable: frozenset(
-        {
-            "InsufficientInstanceCapacity",
-            "UnfulfillableCapacity",
-            "InsufficientHostCapacity",
-            "ReservationCapacityExceeded",
-            "Unsupported",
-            "VolumeTypeNotAvailableInZone",
-            "InsufficientVolumeCapacity",
-            "InsufficientFreeAddressesInSubnet",
-            "SpotMaxPriceTooLow",
-        }
+    CapacityUnavailable: _codes(
+        """
+        InsufficientInstanceCapacity UnfulfillableCapacity InsufficientHostCapacity
+        ReservationCapacityExceeded Unsupported VolumeTypeNotAvailableInZone
+        InsufficientVolumeCapacity InsufficientFreeAddressesInSubnet SpotMaxPriceTooLow
+        """
     ),
-    QuotaExceeded: frozenset(
-        {
-            "MaxSpotInstanceCountExceeded",
-            "MaxFleetCountExceeded",
-            "VcpuLimitExceeded",
-            "InstanceLimitExceeded",
-            "VolumeLimitExceeded",
-            "MaxIOPSLimitExceeded",
-            "PendingVerification",
-        }
+    QuotaExceeded: _codes(
+        """
+        MaxSpotInstanceCountExceeded MaxFleetCountExceeded VcpuLimitExceeded
+        InstanceLimitExceeded VolumeLimitExceeded MaxIOPSLimitExceeded PendingVerification
+        """
     ),
-    Throttled: frozenset(
-        {
-            "RequestLimitExceeded",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-            "ProvisionedThroughputExceededException",
-            "RequestThrottled",
-            "TooManyUpdates",
-            "TransactionConflictException",
-            "SlowDown",
-        }
+    Throttled: _codes(
+        """
+        RequestLimitExceeded Throttling ThrottlingException TooManyRequestsException
+        ProvisionedThroughputExceededException RequestThrottled TooManyUpdates
+        TransactionConflictException SlowDown
+        """
     ),
-    Ambiguous: frozenset(
-        {
-            "InternalError",
-            "InternalFailure",
-            "ServerInternal",
-            "ServiceUnavailable",
-            "Unavailable",
-            "InternalServerError",
-        }
+    Ambiguous: _codes(
+        """
+        InternalError InternalFailure ServerInternal ServiceUnavailable Unavailable
+        InternalServerError
+        """
     ),
-    ImageUnavailable: frozenset(
-        {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"}
+    ImageUnavailable: _codes("InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidAMIID.Malformed"),
+    Gone: _codes(
+        """
+        InvalidInstanceID.NotFound InvalidLaunchTemplateId.NotFound
+        InvalidLaunchTemplateName.NotFoundException NoSuchKey ParameterNotFound
+        ResourceNotFoundException AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
+        """
     ),
-    Gone: frozenset(
-        {
-            "InvalidInstanceID.NotFound",
-            "InvalidLaunchTemplateId.NotFound",
-            "InvalidLaunchTemplateName.NotFoundException",
-            "NoSuchKey",
-            "ParameterNotFound",
-            "ResourceNotFoundException",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "QueueDoesNotExist",
-        }
+    Denied: _codes(
+        """
+        UnauthorizedOperation AccessDenied AccessDeniedException AuthFailure OptInRequired
+        Blocked AuthFailure.ServiceLinkedRoleCreationNotPermitted
+        """
     ),
-    Denied: frozenset(
-        {
-            "UnauthorizedOperation",
-            "AccessDenied",
-            "AccessDeniedException",
-            "AuthFailure",
-            "OptInRequired",
-            "Blocked",
-            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-        }
-    ),
-    Conflict: frozenset({"ConditionalCheckFailedException", "IdempotentParameterMismatch"}),
+    Conflict: _codes("ConditionalCheckFailedException IdempotentParameterMismatch"),
 }
 _BY_CODE = {code: kind for kind, codes in MEANING.items() for code in codes}
 

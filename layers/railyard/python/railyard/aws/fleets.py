@@ -14,7 +14,8 @@ from typing import Any
 from railyard.aws.errors import meaning, translated
 from railyard.errors import RailyardError
 from railyard.model import ownership
-from railyard.model.fleets import FleetAnswer, Machine, Refused
+from railyard.model.fleets import FleetAnswer, Refused
+from railyard.model.instances import Machine
 from railyard.model.launches import Launch, LaunchPlan, Offering
 from railyard.model.pools import Pool
 from railyard.node.ignition import DATA_DEVICE, user_data
@@ -52,7 +53,10 @@ class Fleets:
             answer = self._ec2.create_fleet(
                 ClientToken=launch.launch_id,
                 Type="instant",
-                TargetCapacitySpecification=_capacity(len(launch.slots), plan.market),
+                TargetCapacitySpecification={
+                    "TotalTargetCapacity": len(launch.slots),
+                    "DefaultTargetCapacityType": plan.market,
+                },
                 LaunchTemplateConfigs=[
                     {
                         "LaunchTemplateSpecification": {"LaunchTemplateName": plan.template, "Version": "1"},
@@ -64,20 +68,7 @@ class Fleets:
                 ],
                 **_strategy(plan.market),
             )
-        zones = {subnet: zone for zone, subnet in plan.subnets.items()}
-        return FleetAnswer(
-            machines=tuple(
-                Machine(
-                    instance_id=instance_id,
-                    instance_type=group["InstanceType"],
-                    availability_zone=_zone(group, zones),
-                    market=group.get("Lifecycle", plan.market),
-                )
-                for group in answer.get("Instances", [])
-                for instance_id in group["InstanceIds"]
-            ),
-            refused=tuple(_refused(error, zones, plan.market) for error in answer.get("Errors", [])),
-        )
+        return _answer(answer, plan)
 
     def forget(self, template: str) -> None:
         """Drop what is remembered about *template*: EC2 says that it does not exist."""
@@ -113,10 +104,6 @@ def _template_data(pool: Pool) -> dict[str, Any]:
     return data
 
 
-def _capacity(slots: int, market: str) -> dict[str, Any]:
-    return {"TotalTargetCapacity": slots, "DefaultTargetCapacityType": market}
-
-
 def _strategy(market: str) -> dict[str, Any]:
     if market == "spot":
         return {"SpotOptions": {"AllocationStrategy": "price-capacity-optimized"}}
@@ -150,6 +137,23 @@ def _tags(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:
         "ResourceType": kind,
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
     }
+
+
+def _answer(answer: Mapping[str, Any], plan: LaunchPlan) -> FleetAnswer:
+    zones = {subnet: zone for zone, subnet in plan.subnets.items()}
+    return FleetAnswer(
+        machines=tuple(
+            Machine(
+                instance_id=instance_id,
+                instance_type=group["InstanceType"],
+                availability_zone=_zone(group, zones),
+                market=group.get("Lifecycle", plan.market),
+            )
+            for group in answer.get("Instances", [])
+            for instance_id in group["InstanceIds"]
+        ),
+        refused=tuple(_refused(error, zones, plan.market) for error in answer.get("Errors", [])),
+    )
 
 
 def _refused(error: Mapping[str, Any], zones: Mapping[str, str], market: str) -> Refused:

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from railyard.model.instances import Instance, Tenant
-from railyard.model.requests import Allocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """Where one share runs and what it has there. Field by field as in the answer: the contract."""
+
+    index: int
+    instance_id: str
+    instance_type: str
+    availability_zone: str
+    market: str
+    private_ip: str
+    private_dns_name: str
+    image_id: str
+    usd_per_hour: float
+    launched_at: datetime
+    ends_at: datetime
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    gpus: int
 
 
 def allocation(instance: Instance, tenant: Tenant) -> Allocation:

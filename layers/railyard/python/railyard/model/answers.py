@@ -7,12 +7,14 @@ may come more than once in an epoch.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from railyard.model.allocations import Allocation
     from railyard.model.reasons import Reason
-    from railyard.model.requests import Allocation, Request
+    from railyard.model.requests import Request
 
 
 def stamp(moment: datetime) -> str:
@@ -102,23 +104,8 @@ def _head(
 
 
 def _allocation(allocation: Allocation) -> dict[str, Any]:
-    return {
-        "index": allocation.index,
-        "instance_id": allocation.instance_id,
-        "instance_type": allocation.instance_type,
-        "availability_zone": allocation.availability_zone,
-        "market": allocation.market,
-        "private_ip": allocation.private_ip,
-        "private_dns_name": allocation.private_dns_name,
-        "image_id": allocation.image_id,
-        "usd_per_hour": allocation.usd_per_hour,
-        "launched_at": stamp(allocation.launched_at),
-        "ends_at": stamp(allocation.ends_at),
-        "vcpus": allocation.vcpus,
-        "memory_mib": allocation.memory_mib,
-        "disk_gib": allocation.disk_gib,
-        "gpus": allocation.gpus,
-    }
+    ends = {"launched_at": stamp(allocation.launched_at), "ends_at": stamp(allocation.ends_at)}
+    return asdict(allocation) | ends
 
 
 def _text(body: dict[str, Any]) -> str:

@@ -5,16 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from railyard.errors import RailyardError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """A machine that a launch started, as the fleet's answer or a listing names it."""
-
-    instance_id: str
-    instance_type: str
-    availability_zone: str
-    market: str
+from railyard.model.instances import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

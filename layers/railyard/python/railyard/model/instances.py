@@ -22,6 +22,8 @@ class InstanceState(StrEnum):
     HELD = "HELD"
 
 
+RUNS = frozenset({InstanceState.LAUNCHING, InstanceState.READY, InstanceState.DRAINING})
+"""States of a machine that shares may be on."""
 PLACEABLE = frozenset({InstanceState.LAUNCHING, InstanceState.READY})
 MAX_SHARES = 48
 """More shares than this on one machine would push its item and its transactions towards DynamoDB's limits."""
@@ -45,20 +47,18 @@ class Room:
             and other.gpus <= self.gpus
         )
 
-    def minus(self, other: Room) -> Room:
-        """Return what is left when *other* is taken."""
+    def plus(self, other: Room, sign: int = 1) -> Room:
+        """Return the room that there is when *other* is given back; *sign* -1 for when it is taken."""
         return Room(
-            vcpus=self.vcpus - other.vcpus,
-            memory_mib=self.memory_mib - other.memory_mib,
-            disk_gib=self.disk_gib - other.disk_gib,
-            gpus=self.gpus - other.gpus,
+            vcpus=self.vcpus + sign * other.vcpus,
+            memory_mib=self.memory_mib + sign * other.memory_mib,
+            disk_gib=self.disk_gib + sign * other.disk_gib,
+            gpus=self.gpus + sign * other.gpus,
         )
 
-    def plus(self, other: Room) -> Room:
-        """Return the room that there is when *other* is given back."""
-        return self.minus(
-            Room(vcpus=-other.vcpus, memory_mib=-other.memory_mib, disk_gib=-other.disk_gib, gpus=-other.gpus)
-        )
+    def minus(self, other: Room) -> Room:
+        """Return what is left when *other* is taken."""
+        return self.plus(other, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,15 +166,21 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """An instance as EC2 shows it, in our words. *tags* holds what was visible."""
+class Machine:
+    """A machine that a launch started, as the fleet's answer names it."""
 
     instance_id: str
-    state: str
     instance_type: str
     availability_zone: str
-    image_id: str
     market: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting(Machine):
+    """A machine as EC2 lists it, in our words. *tags* holds what was visible."""
+
+    state: str
+    image_id: str
     architecture: str
     launched_at: datetime
     private_ip: str = ""

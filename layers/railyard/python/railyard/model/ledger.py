@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from railyard.model.instances import Instance, InstanceState
 from railyard.model.launches import Launch, LaunchState
+from railyard.model.pools import Counters, Limits, Pool
 from railyard.model.requests import Request
 
+A = TypeVar("A")
+B = TypeVar("B")
 MAX_ITEMS = 90
 """Items of one transaction; DynamoDB allows 100. ``docs/protocol.md`` rule 8."""
 
@@ -21,6 +25,15 @@ RequestChange = tuple[Request | None, Request]
 LaunchChange = tuple[Launch | None, Launch]
 InstanceChange = tuple[Instance | None, Instance]
 """(as read, as it shall be); ``None`` where nothing may exist yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What one read found, by key. Absent keys are absent."""
+
+    requests: Mapping[str, Request]
+    pools: Mapping[str, Pool]
+    counters: Mapping[str, Counters]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +97,28 @@ def together(commits: Iterable[Commit]) -> Commit:
     launches: dict[str, LaunchChange] = {}
     instances: dict[str, InstanceChange] = {}
     for commit in commits:
-        for asked, request in commit.requests:
-            requests[request.request_id] = requests.get(request.request_id, (asked, request))[0], request
-        for was, launch in commit.launches:
-            launches[launch.launch_id] = launches.get(launch.launch_id, (was, launch))[0], launch
-        for seen, instance in commit.instances:
-            instances[instance.instance_id] = (
-                instances.get(instance.instance_id, (seen, instance))[0],
-                instance,
-            )
+        _follow(requests, {after.request_id: (before, after) for before, after in commit.requests})
+        _follow(launches, {after.launch_id: (before, after) for before, after in commit.launches})
+        _follow(instances, {after.instance_id: (before, after) for before, after in commit.instances})
     return Commit(
         requests=tuple(requests.values()),
         launches=tuple(launches.values()),
         instances=tuple(instances.values()),
+    )
+
+
+def _follow(made: dict[str, tuple[B, A]], more: Mapping[str, tuple[B, A]]) -> None:
+    """Let the changes *more* follow those *made*: what was read first, as it shall be at last."""
+    for key, (before, after) in more.items():
+        made[key] = made[key][0] if key in made else before, after
+
+
+def weight_of_limits(limits: Limits | None) -> Weight:
+    """Return what *limits* allow in all."""
+    if limits is None:
+        return NOTHING
+    return Weight(
+        slots=limits.instances, pending=limits.pending_instances, usd_micros=limits.usd_micros_per_hour
     )
 
 

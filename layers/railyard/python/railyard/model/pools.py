@@ -84,7 +84,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
-    """Who may ask, and where answers go. *principals* are SQS sender ids, role ids or account ids."""
+    """Who may ask which pools, and where answers go. *principals* are SQS sender ids, role ids or account ids."""
 
     name: str
     principals: tuple[str, ...]
@@ -100,6 +100,7 @@ ANYBODY = "default"
 """The requester of a sender that is not registered."""
 
 
-def requester_of(sender: str, requesters: tuple[Requester, ...]) -> str:
-    """Return the name of the registered requester that *sender* is, else ``default``."""
-    return next((r.name for r in requesters if r.speaks_for(sender)), ANYBODY)
+def requester_of(sender: str, requesters: tuple[Requester, ...]) -> Requester:
+    """Return the registered requester that *sender* is, else ``default``, who may ask any pool that lets him."""
+    unknown = Requester(name=ANYBODY, principals=())
+    return next((each for each in requesters if each.speaks_for(sender)), unknown)

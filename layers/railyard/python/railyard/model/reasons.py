@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 
@@ -47,12 +47,13 @@ RETRYABLE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """A refusal in the words of the contract: *path* points at the wrong field, *tried* lists offers refused."""
 
     code: Code
     message: str
+    _: KW_ONLY
     path: str | None = None
     tried: tuple[str, ...] = ()
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from railyard.model import answers
-from railyard.model.instances import Room
+from railyard.model.allocations import Allocation
+from railyard.model.instances import Room, Tenant
 from railyard.model.reasons import Code, Reason
 
 KEEP_ENDED = timedelta(days=14)
@@ -55,27 +56,6 @@ class Need:
     def room(self) -> Room:
         """The room that a share of this need takes on a machine."""
         return Room(vcpus=self.vcpus, memory_mib=self.memory_mib, disk_gib=self.disk_gib, gpus=self.gpus)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """What the requester is told about one share: where it runs and what it has there."""
-
-    index: int
-    instance_id: str
-    instance_type: str
-    availability_zone: str
-    market: str
-    private_ip: str
-    private_dns_name: str
-    image_id: str
-    usd_per_hour: float
-    launched_at: datetime
-    ends_at: datetime
-    vcpus: int
-    memory_mib: int
-    disk_gib: int
-    gpus: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +132,28 @@ class Request:
         return sum(1 for share in self.shares if share.launch_id)
 
     @property
+    def running(self) -> int:
+        """How many shares are on a machine that is READY."""
+        return sum(1 for share in self.shares if share.allocation)
+
+    @property
     def complete(self) -> bool:
         """Whether it can be answered now: all shares run, or enough do and nothing more is on its way."""
-        ready = sum(1 for share in self.shares if share.allocation)
-        coming = self.placed - ready
-        return ready == self.count or (
-            ready >= self.minimum_count and not coming and self.obstacle is not None
+        enough = self.running >= self.minimum_count and self.running == self.placed
+        return self.running == self.count or (enough and self.obstacle is not None)
+
+    def shares_on(self, instance_id: str) -> frozenset[int]:
+        """Return the indexes of its shares on that machine."""
+        return frozenset(share.index for share in self.shares if share.instance_id == instance_id)
+
+    def tenant(self, index: int) -> Tenant:
+        """Return its share *index* as a machine will know it."""
+        return Tenant(
+            request_id=self.request_id,
+            index=index,
+            requester=self.requester,
+            sharing=self.sharing,
+            room=self.need.room,
         )
 
     # -- on the way to an answer ---------------------------------------------------------------------------
@@ -228,15 +224,14 @@ class Request:
 
     def timed_out(self, now: datetime) -> Request:
         """Return it TIMED_OUT; the reason is what stood in the way last."""
-        reason = self.obstacle or Reason(
-            code=Code.TIMED_OUT, message="no machine was ready before the deadline"
-        )
-        return self._negative(RequestState.TIMED_OUT, reason, now)
+        nothing = Reason(Code.TIMED_OUT, "no machine was ready before the deadline")
+        return self._negative(RequestState.TIMED_OUT, self.obstacle or nothing, now)
 
     def cancelled(self, now: datetime) -> Request:
         """Return it CANCELLED, as its requester asked."""
-        reason = Reason(code=Code.CANCELLED, message="cancelled by its requester")
-        return self._negative(RequestState.CANCELLED, reason, now)
+        return self._negative(
+            RequestState.CANCELLED, Reason(Code.CANCELLED, "cancelled by its requester"), now
+        )
 
     def again(self) -> Request:
         """Return it with its frozen answer to be sent once more."""
@@ -270,13 +265,13 @@ class Request:
     def lost(self, now: datetime, instance_id: str, why: str) -> Request:
         """Return it without the shares on a machine that died; LOST when none is left."""
         staying = tuple(share for share in self.shares if share.instance_id != instance_id)
-        gone = [share.index for share in self.shares if share.instance_id == instance_id]
+        gone = sorted(self.shares_on(instance_id))
         after = self._next(shares=staying) if staying else self._closed(RequestState.LOST, now)
         return after._saying(answers.trouble(after, "lost", now, gone, instance_id, now, why))
 
     def warned(self, now: datetime, instance_id: str, action_at: datetime, why: str) -> Request:
         """Return it with a warning to send: that machine will be taken at *action_at*."""
-        indexes = [share.index for share in self.shares if share.instance_id == instance_id]
+        indexes = sorted(self.shares_on(instance_id))
         after = self._next()
         return after._saying(answers.trouble(after, "warned", now, indexes, instance_id, action_at, why))
 

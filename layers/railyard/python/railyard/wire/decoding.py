@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
 from railyard.errors import InvalidRequest
+from railyard.model.reasons import Code
 
 T = TypeVar("T")
 MAX_BODY_BYTES = 65_536
@@ -44,6 +45,46 @@ def check(kind: type[T], value: object) -> T:
         raise InvalidRequest(message, path=path) from None
 
 
+def defects(value: object, kind: Any, path: str) -> Iterator[str]:
+    """Yield ``path: what is wrong`` for everything in *value* that does not fit, where ``check`` stops at the first.
+
+    It looks into structs and dictionaries field by field; *path* says where *value* stands, "" at the top.
+    """
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, Mapping):
+        known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        for name, content in value.items():
+            if name in known:
+                yield from defects(content, known[name].type, _under(path, name))
+            else:
+                yield f"{_under(path, name)}: unknown; known are {', '.join(known)}"
+        for name in (name for name, field in known.items() if field.required and name not in value):
+            yield f"{_under(path, name)}: missing"
+    elif get_origin(kind) is dict and isinstance(value, Mapping):
+        of_key, of_content = get_args(kind)
+        for key, content in value.items():
+            yield from defects(key, of_key, _under(path, key))
+            yield from defects(content, of_content, _under(path, key))
+    else:
+        try:
+            check(kind, value)
+        except InvalidRequest as wrong:
+            yield f"{_under(path, wrong.path or '')}: {wrong}"
+
+
+def read_message(fields: Mapping[str, Any], kinds: Mapping[str, type[T]]) -> T:
+    """Check a message as the one of *kinds* that its ``action`` names; raises InvalidRequest with code and path."""
+    version, action = fields.get("version"), fields.get("action")
+    if version != 1:
+        raise InvalidRequest(
+            f"version {version!r}, expected 1", code=Code.UNSUPPORTED_VERSION, path="version"
+        )
+    if not isinstance(action, str) or action not in kinds:
+        expected = " or ".join(repr(kind) for kind in kinds)
+        message = f"action {action!r}, expected {expected}"
+        raise InvalidRequest(message, code=Code.UNSUPPORTED_ACTION, path="action")
+    return check(kinds[action], fields)
+
+
 def unknown_fields(value: Mapping[str, Any], kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return a warning for each field of *value* that *kind* does not know."""
     known = set(kind.__struct_encode_fields__)
@@ -55,6 +96,11 @@ def _located(message: str) -> tuple[str, str | None]:
     if not found:
         return message, None
     return message[: found.start()], found["path"] or None
+
+
+def _under(path: str, name: str) -> str:
+    """Join two paths; an index (``[1]``) needs no dot."""
+    return path + name if not path or not name or name.startswith("[") else f"{path}.{name}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,40 +1,43 @@
 """Pool and requester documents, as operators write them, and their way into the domain.
 
-``read_pool`` reports every defect that can be seen without asking AWS, all at once, each with its path.
+``pool_defects`` tells every defect that can be seen without asking AWS, all at once, each with its path.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from railyard.errors import InvalidRequest
 from railyard.model.pools import Disk, Limits, Pool, Requester
-from railyard.wire.decoding import check
+from railyard.wire.decoding import check, defects
 from railyard.wire.requests import Name
 
 Architecture = Literal["amd64", "arm64"]
 Positive = Annotated[int, Meta(ge=1)]
 
 
-class Types(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator writes: a field that nobody knows is a mistake."""
+
+
+class Types(Document, frozen=True, kw_only=True):
     """Machine types by glob: what is allowed, less what is denied."""
 
     allow: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
     deny: tuple[str, ...] = ()
 
 
-class PerRequester(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PerRequester(Document, frozen=True, kw_only=True):
     """Ceilings for one requester within the pool."""
 
     instances: Positive = 50
 
 
-class LimitsDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitsDocument(Document, frozen=True, kw_only=True):
     """Ceilings of the pool."""
 
     instances: Annotated[int, Meta(ge=0, le=100_000)] = 100
@@ -43,21 +46,21 @@ class LimitsDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     per_requester: PerRequester = PerRequester()
 
 
-class Reserve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Reserve(Document, frozen=True, kw_only=True):
     """Memory of a machine that no request gets."""
 
     memory_percent: Annotated[int, Meta(ge=0, le=90)] = 5
     memory_mib: Annotated[int, Meta(ge=0)] = 0
 
 
-class Lease(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Lease(Document, frozen=True, kw_only=True):
     """Length of leases."""
 
     default_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 900
     max_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 86_400
 
 
-class DiskDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DiskDocument(Document, frozen=True, kw_only=True):
     """Root and data disk of each machine."""
 
     type: Literal["gp3", "gp2", "io1", "io2"] = "gp3"
@@ -70,21 +73,21 @@ class DiskDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mount: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]{1,200}$(?!\n)")] = "/mnt/data"
 
 
-class Parameter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Parameter(Document, frozen=True, kw_only=True):
     """A typed parameter that requests may pass to the machine as a tag."""
 
     pattern: Annotated[str, Meta(max_length=200)]
     required: bool = False
 
 
-class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Node(Document, frozen=True, kw_only=True):
     """What runs on the machine."""
 
     agent: bool = False
     parameters: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")], Parameter] = {}
 
 
-class PoolDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PoolDocument(Document, frozen=True, kw_only=True):
     """A pool as written in ``railyard.toml``. Empty subnets: the default VPC's default subnets."""
 
     architectures: Annotated[tuple[Architecture, ...], Meta(min_length=1)] = ("amd64",)
@@ -112,7 +115,7 @@ class PoolDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tags: Annotated[dict[str, str], Meta(max_length=20)] = {}
 
 
-class RequesterDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RequesterDocument(Document, frozen=True, kw_only=True):
     """Who may ask under this name, and which queue gets the answers."""
 
     principals: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -124,51 +127,25 @@ class RequesterDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def pool_defects(name: str, value: object) -> tuple[str, ...]:
     """Return every defect of a pool document, each as ``path: what``; empty means sound."""
-    defects = [f"pools.{name}: {wrong}" for wrong in _name_defects(name)]
-    try:
-        document = check(PoolDocument, value)
-    except InvalidRequest as wrong:
-        return (*defects, *_each_defect(name, value, wrong))
+    where = f"pools.{name}"
+    wrong = list(defects(value, PoolDocument, where))
+    return (*defects(name, Name, where), *(wrong or _contradictions(check(PoolDocument, value), where)))
+
+
+def _contradictions(document: PoolDocument, where: str) -> Iterator[str]:
+    """Yield what is wrong with fields that are each right."""
     if document.lease.default_seconds > document.lease.max_seconds:
-        defects.append(f"pools.{name}.lease.default_seconds: longer than max_seconds")
+        yield f"{where}.lease.default_seconds: longer than max_seconds"
     if len(document.requesters) != len(set(document.requesters)):
-        defects.append(f"pools.{name}.requesters: a name appears twice")
-    defects += [
-        f"pools.{name}.tags.{tag}: the prefix railyard: is ours"
-        for tag in document.tags
-        if tag.startswith("railyard:")
-    ]
+        yield f"{where}.requesters: a name appears twice"
+    for tag in document.tags:
+        if tag.startswith("railyard:"):
+            yield f"{where}.tags.{tag}: the prefix railyard: is ours"
     for parameter, rule in document.node.parameters.items():
         try:
             re.compile(rule.pattern)
-        except re.error as wrong_pattern:
-            defects.append(f"pools.{name}.node.parameters.{parameter}.pattern: {wrong_pattern}")
-    return tuple(defects)
-
-
-def _each_defect(name: str, value: object, first: InvalidRequest) -> tuple[str, ...]:
-    """msgspec stops at the first defect; ask for each top-level field by itself to see the others."""
-    if not isinstance(value, Mapping):
-        return (f"pools.{name}: {first}",)
-    found = []
-    for field, content in value.items():
-        try:
-            check(PoolDocument, {field: content})
-        except InvalidRequest as wrong:
-            found.append(f"pools.{name}.{wrong.path or field}: {wrong}")
-    return tuple(found) or (f"pools.{name}.{first.path}: {first}",)
-
-
-def _name_defects(name: str) -> tuple[str, ...]:
-    return () if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name) else ("names are [a-z0-9][a-z0-9-]{0,62}",)
-
-
-def read_pool(name: str, value: object) -> PoolDocument:
-    """Return the checked document; raises InvalidRequest that lists every defect."""
-    defects = pool_defects(name, value)
-    if defects:
-        raise InvalidRequest("; ".join(defects), path=f"pools.{name}")
-    return check(PoolDocument, value)
+        except re.error as wrong:
+            yield f"{where}.node.parameters.{parameter}.pattern: {wrong}"
 
 
 def resolve_pool(
@@ -208,15 +185,7 @@ def resolve_pool(
         max_life_seconds=document.max_life_seconds,
         lease_default_seconds=document.lease.default_seconds,
         lease_max_seconds=document.lease.max_seconds,
-        disk=Disk(
-            type=document.disk.type,
-            root_gib=document.disk.root_gib,
-            default_gib=document.disk.default_gib,
-            iops=document.disk.iops,
-            throughput=document.disk.throughput,
-            filesystem=document.disk.filesystem,
-            mount=document.disk.mount,
-        ),
+        disk=msgspec.convert(document.disk, Disk, from_attributes=True),
         agent=document.node.agent,
         parameters={key: (rule.pattern, rule.required) for key, rule in document.node.parameters.items()},
         tags=document.tags,
@@ -227,10 +196,4 @@ def resolve_pool(
 def read_requester(name: str, value: Any) -> Requester:
     """Return a checked requester; raises InvalidRequest with the path."""
     check(Name, name)
-    document = check(RequesterDocument, value)
-    return Requester(
-        name=name,
-        principals=document.principals,
-        reply_queue_arn=document.reply_queue_arn,
-        pools=document.pools,
-    )
+    return Requester(name=name, **msgspec.structs.asdict(check(RequesterDocument, value)))

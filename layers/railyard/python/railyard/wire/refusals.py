@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+from msgspec import Meta
+
+from railyard.errors import InvalidRequest
 from railyard.model import answers
+from railyard.model.messages import Message
 from railyard.model.pools import ANYBODY
 from railyard.model.reasons import Reason
 from railyard.model.requests import Request, RequestState
+from railyard.wire.decoding import check
+from railyard.wire.requests import Labels
+
+T = TypeVar("T")
 
 
 def refusal(
-    message_id: str,
-    body: str,
+    message: Message,
     fields: Mapping[str, Any],
     requester: str,
     reason: Reason,
@@ -27,28 +34,31 @@ def refusal(
     event: str = "refused",
     action: str = "allocate",
 ) -> Request:
-    """Return the record that refuses a message for *reason*; *fields* is what could be read of it.
+    """Return the record that refuses *message* for *reason*; *fields* is what could be read of it.
 
     The answer goes to the sender's own reply queue, whatever the message says.
     """
-    name, labels, epoch = fields.get("request_id"), fields.get("labels"), fields.get("epoch")
+    name = fields.get("request_id")
     record = Request(
-        request_id=f"!{message_id}",
+        request_id=f"!{message.message_id}",
         state=RequestState.REQUESTED,
-        epoch=epoch if type(epoch) is int and 0 <= epoch < 1_000_000 else 0,  # True is an int, too
+        epoch=_sound(fields.get("epoch"), Annotated[int, Meta(ge=0, lt=1_000_000)], 0),
         requester=requester,
         reply_to=None if requester == ANYBODY else requester,
         named=name[:128] if isinstance(name, str) else None,
-        labels=labels if isinstance(labels, dict) and _are_labels(labels) else {},
+        labels=_sound(fields.get("labels"), Labels, {}),
         since=now,
-        body=body[:100_000],
+        body=message.body[:100_000],
     )
     refused = record.refused(reason, now)
     text = answers.negative(refused, event, reason, now, action)
     return replace(refused, answer=text, outbox=(text,))
 
 
-def _are_labels(labels: Mapping[Any, Any]) -> bool:
-    return len(labels) <= 20 and all(
-        isinstance(value, str) and len(key) <= 128 and len(value) <= 256 for key, value in labels.items()
-    )
+def _sound(value: object, kind: Any, otherwise: T) -> T:
+    """Return *value* if it is of *kind*, else *otherwise*."""
+    try:
+        sound: T = check(kind, value)
+    except InvalidRequest:
+        return otherwise
+    return sound

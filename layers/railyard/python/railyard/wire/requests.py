@@ -35,12 +35,17 @@ class Requirements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     instance_types: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50)] = ()
 
 
-class Allocate(Struct, frozen=True, kw_only=True):
-    """``allocate``: machines for a while."""
+class Body(Struct, frozen=True, kw_only=True):
+    """What every message of ours begins with."""
 
     version: int
     action: str
     request_id: RequestId
+
+
+class Allocate(Body, frozen=True, kw_only=True):
+    """``allocate``: machines for a while."""
+
     pool: Name
     requirements: Requirements
     count: Annotated[int, Meta(ge=1, le=100)] = 1
@@ -55,32 +60,22 @@ class Allocate(Struct, frozen=True, kw_only=True):
     parameters: Parameters = {}
 
 
-class Renew(Struct, frozen=True, kw_only=True):
+class Renew(Body, frozen=True, kw_only=True):
     """``renew``: the lease again, from the moment that this was sent."""
 
-    version: int
-    action: str
-    request_id: RequestId
     epoch: Annotated[int, Meta(ge=1)]
     lease_seconds: Seconds | None = None
     acknowledge: bool = False
 
 
-class Release(Struct, frozen=True, kw_only=True):
+class Release(Body, frozen=True, kw_only=True):
     """``release``: give shares back, all of them when *indexes* is absent."""
 
-    version: int
-    action: str
-    request_id: RequestId
     epoch: Annotated[int, Meta(ge=1)]
     indexes: (
         Annotated[tuple[Annotated[int, Meta(ge=0, le=99)], ...], Meta(min_length=1, max_length=100)] | None
     ) = None
 
 
-class Cancel(Struct, frozen=True, kw_only=True):
+class Cancel(Body, frozen=True, kw_only=True):
     """``cancel``: never mind, also before the request itself has been seen."""
-
-    version: int
-    action: str
-    request_id: RequestId

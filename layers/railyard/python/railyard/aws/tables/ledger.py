@@ -8,17 +8,17 @@ guarded by the record's own sequence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from railyard.aws.tables.items import decode, tagged
-from railyard.aws.tables.writes import Write, commit, create, get_many, query, replace, scan, spend
+from railyard.aws.tables.items import R, decode, tagged
+from railyard.aws.tables.writes import Write, commit, get_many, put, query, scan, spend
 from railyard.errors import Conflict, LimitExceeded
 from railyard.model.answers import stamp
 from railyard.model.instances import STATE, Instance, InstanceState
 from railyard.model.launches import Launch
-from railyard.model.ledger import Commit, Weight
+from railyard.model.ledger import NOTHING, Commit, Known, Weight
 from railyard.model.pools import COUNTERS, DEFINITION, Counters, Pool
 from railyard.model.requests import Request
 
@@ -32,16 +32,10 @@ class Tables:
     instances: str = ""
     pools: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What one read found, by key. Absent keys are absent."""
-
-    requests: Mapping[str, Request]
-    pools: Mapping[str, Pool]
-    counters: Mapping[str, Counters]
-    held: Mapping[tuple[str, str], int]
-    """(pool, requester) -> instances that its requests hold."""
+    @classmethod
+    def of(cls, settings: object) -> Tables:
+        """Return the tables that a function's *settings* name: ``requests_table`` and its like."""
+        return cls(**{field.name: getattr(settings, f"{field.name}_table", "") for field in fields(cls)})
 
 
 class Ledger:
@@ -53,18 +47,17 @@ class Ledger:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def look(self, requests: Iterable[str], pools: Iterable[str], requesters: Iterable[str]) -> Known:
-        """Read requests, pools with their counters, and those requesters' quotas there: one call, consistent."""
-        pool_names, names = sorted(set(pools)), sorted(set(requesters))
-        parts = [
-            (p, part) for p in pool_names for part in (DEFINITION, COUNTERS, *(quota_part(r) for r in names))
+    def look(self, requests: Iterable[str], pools: Iterable[str]) -> Known:
+        """Read requests, and pools with their counters: one call for a hundred items, consistent."""
+        both: list[tuple[str, dict[str, str]]] = [
+            (self._tables.requests, {"request_id": key}) for key in sorted(set(requests))
         ]
-        request_keys = [{"request_id": key} for key in sorted(set(requests))]
-        pool_keys = [{"pool": pool, "part": part} for pool, part in parts]
+        both += [
+            (self._tables.pools, {"pool": pool, "part": part})
+            for pool in sorted(set(pools))
+            for part in (DEFINITION, COUNTERS)
+        ]
         items: dict[str, list[Any]] = {self._tables.requests: [], self._tables.pools: []}
-        both = [(self._tables.requests, key) for key in request_keys] + [
-            (self._tables.pools, key) for key in pool_keys
-        ]
         for start in range(0, len(both), 100):
             wanted: dict[str, list[Mapping[str, str]]] = {}
             for table, key in both[start : start + 100]:
@@ -75,20 +68,18 @@ class Ledger:
 
     def requests(self, ids: Iterable[str]) -> dict[str, Request]:
         """Read requests by id, consistently."""
-        found = self._get(self._tables.requests, [{"request_id": key} for key in sorted(set(ids))])
-        return {r.request_id: r for r in (decode(Request, item) for item in found)}
+        keys = [{"request_id": key} for key in sorted(set(ids))]
+        return {each.request_id: each for each in self._get(Request, self._tables.requests, keys)}
 
     def instances(self, ids: Iterable[str]) -> dict[str, Instance]:
         """Read instances by id, consistently."""
-        found = self._get(
-            self._tables.instances, [{"instance_id": key, "part": STATE} for key in sorted(set(ids))]
-        )
-        return {i.instance_id: i for i in (decode(Instance, item) for item in found)}
+        keys = [{"instance_id": key, "part": STATE} for key in sorted(set(ids))]
+        return {each.instance_id: each for each in self._get(Instance, self._tables.instances, keys)}
 
     def launches(self, ids: Iterable[str]) -> dict[str, Launch]:
         """Read launches by id, consistently."""
-        found = self._get(self._tables.launches, [{"launch_id": key} for key in sorted(set(ids))])
-        return {launch.launch_id: launch for launch in (decode(Launch, item) for item in found)}
+        keys = [{"launch_id": key} for key in sorted(set(ids))]
+        return {each.launch_id: each for each in self._get(Launch, self._tables.launches, keys)}
 
     def pools(self) -> Known:
         """Read every pool and its counters."""
@@ -96,49 +87,29 @@ class Ledger:
 
     def waiting(self, pool: str, limit: int = 100) -> list[Request]:
         """Return unanswered requests of *pool*, oldest first."""
-        found = query(self._db, self._tables.requests, "waiting", "waiting", pool, Limit=limit)
+        found = query(self._db, self._tables.requests, "waiting", {"waiting": pool}, limit=limit)
         return [decode(Request, item) for item in found]
 
     def lapsed(self, pool: str, before: datetime, limit: int = 1000) -> list[Request]:
         """Return requests of *pool* whose lease ended before *before*, longest lapsed first."""
-        found = query(
-            self._db,
-            self._tables.requests,
-            "lease",
-            "leased",
-            pool,
-            KeyConditionExpression="#key = :key AND lease_until < :before",
-            ExpressionAttributeValues={":key": tagged(pool), ":before": tagged(stamp(before))},
-            Limit=limit,
-        )
+        ended = ("lease_until", "<", stamp(before))
+        found = query(self._db, self._tables.requests, "lease", {"leased": pool}, where=ended, limit=limit)
         return [decode(Request, item) for item in found]
 
     def open_launches(self) -> list[Launch]:
         """Return launches that are not settled, oldest first."""
-        return [
-            decode(Launch, item) for item in query(self._db, self._tables.launches, "open", "open", "open")
-        ]
+        found = query(self._db, self._tables.launches, "open", {"open": "open"})
+        return [decode(Launch, item) for item in found]
 
     def alive(self) -> list[Instance]:
         """Return instances that are not GONE, oldest first."""
-        return [
-            decode(Instance, item)
-            for item in query(self._db, self._tables.instances, "alive", "alive", "alive")
-        ]
+        found = query(self._db, self._tables.instances, "alive", {"alive": "alive"})
+        return [decode(Instance, item) for item in found]
 
     def roomy(self, pool: str, architecture: str, vcpus: int, limit: int = 50) -> list[Instance]:
         """Return instances of *pool* with at least *vcpus* free, least free first."""
-        room = f"{pool}#{architecture}"
-        found = query(
-            self._db,
-            self._tables.instances,
-            "room",
-            "room",
-            room,
-            KeyConditionExpression="#key = :key AND free_vcpus >= :vcpus",
-            ExpressionAttributeValues={":key": tagged(room), ":vcpus": tagged(vcpus)},
-            Limit=limit,
-        )
+        room, enough = {"room": f"{pool}#{architecture}"}, ("free_vcpus", ">=", vcpus)
+        found = query(self._db, self._tables.instances, "room", room, where=enough, limit=limit)
         return [decode(Instance, item) for item in found]
 
     # -- writing -------------------------------------------------------------------------------------------
@@ -150,7 +121,10 @@ class Ledger:
         left (its code says which): nothing is written then.
         """
         records = self._records(change)
-        spending = [self._spend(pool, weight, change.guarded) for pool, weight in change.spending().items()]
+        spending = [
+            left(self._tables.pools, pool, NOTHING.plus(weight, -1), guarded=change.guarded)
+            for pool, weight in change.spending().items()
+        ]
         quotas = [
             self._hold(pool, requester, count, (limits or {}).get((pool, requester)))
             for (pool, requester), count in change.quotas().items()
@@ -167,23 +141,14 @@ class Ledger:
 
     def _records(self, change: Commit) -> list[Write]:
         tables = self._tables
-        writes = [_write(tables.requests, "request_id", before, after) for before, after in change.requests]
-        writes += [_write(tables.launches, "launch_id", was, launch) for was, launch in change.launches]
-        for seen, instance in change.instances:
-            write = _write(tables.instances, "instance_id", seen, instance)
-            write.body["Item"].update(_index_keys(instance))
-            writes.append(write)
-        return writes
-
-    def _spend(self, pool: str, weight: Weight, guarded: bool) -> Write:
-        amounts = {
-            "slots_free": weight.slots,
-            "pending_free": weight.pending,
-            "usd_micros_free": weight.usd_micros,
-        }
-        at_least = {name: amount for name, amount in amounts.items() if amount > 0} if guarded else None
-        negated = {name: -amount for name, amount in amounts.items()}
-        return spend(self._tables.pools, {"pool": pool, "part": COUNTERS}, negated, at_least=at_least)
+        return [
+            *(put(tables.requests, "request_id", after, over=before) for before, after in change.requests),
+            *(put(tables.launches, "launch_id", launch, over=was) for was, launch in change.launches),
+            *(
+                put(tables.instances, "instance_id", instance, over=seen, also=_index_keys(instance))
+                for seen, instance in change.instances
+            ),
+        ]
 
     def _hold(self, pool: str, requester: str, count: int, limit: int | None) -> Write:
         """Quotas are stored as what is held, so that a limit can change without touching them."""
@@ -199,10 +164,11 @@ class Ledger:
         }
         return Write("Update", body)
 
-    def _get(self, table: str, keys: Sequence[Mapping[str, str]]) -> list[Any]:
-        found: list[Any] = []
+    def _get(self, kind: type[R], table: str, keys: Sequence[Mapping[str, str]]) -> list[R]:
+        found: list[R] = []
         for start in range(0, len(keys), 100):
-            found += get_many(self._db, {table: keys[start : start + 100]})[table]
+            items = get_many(self._db, {table: keys[start : start + 100]})[table]
+            found += [decode(kind, item) for item in items]
         return found
 
 
@@ -211,32 +177,33 @@ def quota_part(requester: str) -> str:
     return f"quota#{requester}"
 
 
-def _write(table: str, key: str, before: Any, after: Any) -> Write:
-    return create(table, key, after) if before is None else replace(table, after, seen=before.sequence)
+def left(table: str, pool: str, weight: Weight, *, guarded: bool = False) -> Write:
+    """Add *weight* to what is left of the limits of *pool*; *guarded*: only if it has as much as is taken from it."""
+    amounts = {
+        "slots_free": weight.slots,
+        "pending_free": weight.pending,
+        "usd_micros_free": weight.usd_micros,
+    }
+    taken = {name: -amount for name, amount in amounts.items() if amount < 0}
+    return spend(table, {"pool": pool, "part": COUNTERS}, amounts, at_least=taken if guarded else None)
 
 
-def _index_keys(instance: Instance) -> dict[str, Any]:
+def _index_keys(instance: Instance) -> dict[str, object]:
     """Keys of the sparse indexes: ``alive`` until GONE, ``room`` while shares may be placed on it."""
-    keys: dict[str, Any] = {}
-    if instance.live:
-        keys["alive"] = tagged("alive")
+    keys: dict[str, object] = {"alive": "alive"} if instance.live else {}
     if instance.state is InstanceState.READY:
-        keys["room"] = tagged(f"{instance.pool}#{instance.architecture}")
-        keys["free_vcpus"] = tagged(instance.free.vcpus)
+        keys |= {"room": f"{instance.pool}#{instance.architecture}", "free_vcpus": instance.free.vcpus}
     return keys
 
 
 def _known(requests: Iterable[Any], pool_items: Iterable[Any]) -> Known:
     pools: dict[str, Pool] = {}
     counters: dict[str, Counters] = {}
-    held: dict[tuple[str, str], int] = {}
     for item in pool_items:
         pool, part = item["pool"]["S"], item["part"]["S"]
         if part == DEFINITION:
             pools[pool] = decode(Pool, item)
         elif part == COUNTERS:
             counters[pool] = decode(Counters, item)
-        else:
-            held[pool, part.removeprefix("quota#")] = int(item["held"]["N"])
     found = (decode(Request, item) for item in requests)
-    return Known(requests={r.request_id: r for r in found}, pools=pools, counters=counters, held=held)
+    return Known(requests={r.request_id: r for r in found}, pools=pools, counters=counters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from railyard.aws.tables.items import decode
-from railyard.aws.tables.writes import commit, create, get_many, replace, scan
+from railyard.aws.tables.writes import commit, get_many, put, scan
 from railyard.model.images import Release
 
 CURRENT = "current"
@@ -30,7 +30,4 @@ class Releases:
 
     def record(self, release: Release, seen: Release | None) -> None:
         """Make *release* current over *seen*; raises Conflict if another publisher was first."""
-        if seen is None:
-            commit(self._db, [create(self._table, "line", release)])
-        else:
-            commit(self._db, [replace(self._table, release, seen=seen.sequence)])
+        commit(self._db, [put(self._table, "line", release, over=seen)])

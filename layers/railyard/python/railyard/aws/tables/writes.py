@@ -1,8 +1,7 @@
-"""Conditional writes: the three kinds that Railyard makes, alone or together in a transaction.
+"""Conditional writes: the two kinds that Railyard makes, alone or together in a transaction.
 
-``create``   put an item that must not exist
-``replace``  put an item over the version that was read (its ``sequence``)
-``spend``    add amounts to counters, if enough is left
+``put``    a whole item, new or over the version that was read
+``spend``  amounts added to counters, if enough is left
 
 A failed condition is ``Conflict`` and means: read again. Sources: DynamoDB API reference, TransactWriteItems.
 """
@@ -10,7 +9,7 @@ A failed condition is ``Conflict`` and means: read again. Sources: DynamoDB API 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,31 +41,32 @@ class WritesConflict(Conflict):
         self.failed = failed
 
 
-def create(table: str, key: str, record: object) -> Write:
-    """Put *record*, whose partition key is named *key*, unless it exists."""
-    return Write(
-        "Put",
-        {
-            "TableName": table,
-            "Item": encode(record),
+def put(
+    table: str,
+    key: str,
+    record: object,
+    *,
+    over: object,
+    version: str = "sequence",
+    also: Mapping[str, object] | None = None,
+) -> Write:
+    """Put *record*, with the attributes *also*, over the one that was read: *over*, by its field *version*.
+
+    When *over* is ``None`` there must be no item yet; *key* is the name of the partition key.
+    """
+    item = encode(record) | {name: tagged(value) for name, value in (also or {}).items()}
+    if over is None:
+        condition: dict[str, Any] = {
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": key},
-        },
-    )
-
-
-def replace(table: str, record: object, *, seen: int) -> Write:
-    """Put *record* over the item that had ``sequence`` *seen*."""
-    return Write(
-        "Put",
-        {
-            "TableName": table,
-            "Item": encode(record),
-            "ConditionExpression": "#sequence = :seen",
-            "ExpressionAttributeNames": {"#sequence": "sequence"},
-            "ExpressionAttributeValues": {":seen": tagged(seen)},
-        },
-    )
+        }
+    else:
+        condition = {
+            "ConditionExpression": "#version = :seen",
+            "ExpressionAttributeNames": {"#version": version},
+            "ExpressionAttributeValues": {":seen": tagged(getattr(over, version))},
+        }
+    return Write("Put", {"TableName": table, "Item": item} | condition)
 
 
 def spend(
@@ -143,34 +143,49 @@ def get_many(dynamodb: Any, keys: Mapping[str, Sequence[Mapping[str, str]]]) -> 
     return found
 
 
-def query(dynamodb: Any, table: str, index: str, key: str, value: str, **more: Any) -> list[Item]:
-    """Read all pages of one partition of *index*, in its order. *more* goes into the call (``Limit`` bounds it all)."""
-    limit = more.get("Limit")
+def query(
+    dynamodb: Any,
+    table: str,
+    index: str,
+    partition: Mapping[str, str],
+    *,
+    where: tuple[str, str, object] | None = None,
+    limit: int | None = None,
+) -> list[Item]:
+    """Read one *partition* (its key's name and value) of *index* in its order: all of it, or at least *limit* items.
+
+    *where* bounds the sort key: its name, an operator of DynamoDB, a value.
+    """
+    ((key, value),) = partition.items()
     arguments: dict[str, Any] = {
         "TableName": table,
         "IndexName": index,
         "KeyConditionExpression": "#key = :key",
         "ExpressionAttributeNames": {"#key": key},
         "ExpressionAttributeValues": {":key": tagged(value)},
-    } | more
-    items: list[Item] = []
-    while True:
-        with translated("Query"):
-            page = dynamodb.query(**arguments)
-        items += page["Items"]
-        if "LastEvaluatedKey" not in page or (limit and len(items) >= limit):
-            return items
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    }
+    if where:
+        sort, operator, bound = where
+        arguments["KeyConditionExpression"] += f" AND {sort} {operator} :bound"
+        arguments["ExpressionAttributeValues"][":bound"] = tagged(bound)
+    if limit:
+        arguments["Limit"] = limit
+    return _pages("Query", dynamodb.query, arguments, limit)
 
 
 def scan(dynamodb: Any, table: str) -> list[Item]:
     """Read a whole small table, strongly consistent."""
+    return _pages("Scan", dynamodb.scan, {"TableName": table, "ConsistentRead": True})
+
+
+def _pages(
+    name: str, call: Callable[..., Any], arguments: dict[str, Any], limit: int | None = None
+) -> list[Item]:
     items: list[Item] = []
-    arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     while True:
-        with translated("Scan"):
-            page = dynamodb.scan(**arguments)
+        with translated(name):
+            page = call(**arguments)
         items += page["Items"]
-        if "LastEvaluatedKey" not in page:
+        if "LastEvaluatedKey" not in page or (limit and len(items) >= limit):
             return items
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        arguments = arguments | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
