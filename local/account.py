@@ -7,16 +7,18 @@ so they arrive in the order in which EC2 changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import wraps
+from inspect import getmembers, isfunction
 from typing import Any
 
 from moto.events.models import events_backends
 from moto.ssm.exceptions import ParameterVersionNotFound
 from moto.ssm.models import ssm_backends
 
-from local.ec2 import HARSH, Ec2, Instance, Timing, pricing, wire
+from local.ec2 import HARSH, Ec2, Timing, pricing, wire
 from local.ec2.state import State
 from local.endpoint import Service
 from local.identity import ACCOUNT
@@ -24,7 +26,7 @@ from local.listener import Request, Response
 
 
 class SharedEc2(Ec2):
-    """The model for many threads."""
+    """The model for many threads: each of its methods is under the lock (below)."""
 
     def __init__(self, clock: Callable[[], datetime], *, seed: int = 0, timing: Timing = HARSH) -> None:
         self.lock = wire.LOCK
@@ -42,53 +44,25 @@ class SharedEc2(Ec2):
         for listener in self.listeners:
             listener(event)
 
-    def call(self, region: str, operation: str, parameters: Mapping[str, Any]) -> Any:
-        """Answer one request."""
-        with self.lock:
-            return super().call(region, operation, parameters)
-
-    def advance(self) -> datetime | None:
-        """Apply what is due."""
-        with self.lock:
-            return super().advance()
-
-    def set_capacity(self, instance_type: str, zone: str, market: str, available: int | None) -> None:
-        """Say how many more instances fit."""
-        with self.lock:
-            super().set_capacity(instance_type, zone, market, available)
-
-    def create_security_group(
-        self, region: str, name: str, description: str, vpc_id: str, tags: Mapping[str, str] | None = None
-    ) -> str:
-        """Create a security group that every call knows at once."""
-        with self.lock:
-            return super().create_security_group(region, name, description, vpc_id, tags)
-
-    def interrupt(self, instance_id: str, notice: timedelta = timedelta(minutes=2)) -> None:
-        """Warn a spot instance and terminate it after the notice."""
-        with self.lock:
-            super().interrupt(instance_id, notice)
-
-    def die(self, instance_id: str) -> None:
-        """Let an instance end by itself."""
-        with self.lock:
-            super().die(instance_id)
-
-    def present(self) -> State:
-        """Return what there is now."""
-        with self.lock:
-            return super().present()
-
     @contextmanager
     def as_of(self, before: State) -> Iterator[None]:
         """Let reads see what there was; nobody else asks meanwhile."""
         with self.lock, super().as_of(before):
             yield
 
-    def instances(self) -> tuple[Instance, ...]:
-        """Return the truth about all instances."""
+
+def _under_lock(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def locked(self: SharedEc2, *given: Any, **named: Any) -> Any:
         with self.lock:
-            return super().instances()
+            return method(self, *given, **named)
+
+    return locked
+
+
+for _name, _method in getmembers(Ec2, isfunction):
+    if not _name.startswith("_") and _name not in vars(SharedEc2):
+        setattr(SharedEc2, _name, _under_lock(_method))
 
 
 def image_parameter(region: str, name: str) -> str | None:
