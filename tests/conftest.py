@@ -1,4 +1,4 @@
-"""What every test has: fake credentials, one region, no network but loopback."""
+"""What every test has: fake credentials, one region, no network but loopback, and no haste."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 import socket
 
 import pytest
+from hypothesis import settings
 
+# A machine that is busy is slow, and no test here is about time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 os.environ.update(
     AWS_ACCESS_KEY_ID="test",
     AWS_SECRET_ACCESS_KEY="test",

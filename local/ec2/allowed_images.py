@@ -5,15 +5,9 @@ from __future__ import annotations
 from local.ec2.errors import invalid_value, not_modelled
 from local.ec2.state import Answer, Call
 
-LARGEST_LIST = 10
-"""Criteria in one request. Source: EC2 API reference, ReplaceImageCriteriaInAllowedImagesSettings."""
-
 _MODELLED = {
-    "ImageProviders",
-    "MarketplaceProductCodes",
-    "ImageNames",
-    "CreationDateCondition",
-    "DeprecationTimeCondition",
+    *("ImageProviders", "MarketplaceProductCodes", "ImageNames"),
+    *("CreationDateCondition", "DeprecationTimeCondition"),
 }
 _ALIASES = ("amazon", "aws-marketplace", "aws-backup-vault", "none")
 
@@ -42,8 +36,6 @@ def get(call: Call) -> Answer:
 def replace(call: Call) -> Answer:
     """ReplaceImageCriteriaInAllowedImagesSettings; without criteria only the account's own images pass."""
     criteria = call.get("ImageCriteria", ())
-    if len(criteria) > LARGEST_LIST:
-        raise invalid_value("ImageCriteria", len(criteria), f"At most {LARGEST_LIST} criteria.")
     for criterion in criteria:
         if other := criterion.keys() - _MODELLED:
             raise not_modelled(f"The image criterion {min(other)}")

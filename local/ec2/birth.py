@@ -12,7 +12,7 @@ from local.ec2.instance import Instance
 from local.ec2.interfaces import with_public_address
 from local.ec2.launching import Place
 from local.ec2.life import begin
-from local.ec2.state import Call
+from local.ec2.state import Call, State
 from local.ec2.templates import group_ids
 from local.ec2.volume import Volume
 from local.ec2.volume_limits import death_by_quota
@@ -43,64 +43,53 @@ def launch(call: Call, plan: Launch, count: int, first_number: int) -> list[str]
 
 
 def _launch_one(call: Call, plan: Launch, reservation_id: str, index: int, number: int) -> str:
-    state = call.state
-    instance_id, now = state.chance.id("i"), call.now.replace(microsecond=0)
-    visible_at = call.now + state.chance.delay(state.timing.visibility)
-    devices, zone = block_devices(call, plan.image, plan.data), plan.place.zone
-    volumes = make_volumes(call, devices, instance_id=instance_id, zone=zone, visible_at=visible_at)
-    data, subnet = plan.data, state.subnets[plan.place.subnet_id]
-    address, client_token = subnet.take(), plan.client_token or f"{plan.fleet_id}-{number}"
-    birth = _birth(call, plan, address) | {
+    state, data = call.state, plan.data
+    instance_id = state.appears_late(state.chance.id("i"), state.timing.visibility)
+    devices = block_devices(call, plan.image, data)
+    volumes = make_volumes(call, devices, instance_id, plan.place.zone)
+    state.appear_at.update({volume.volume_id: state.appear_at[instance_id] for volume in volumes})
+    birth = _birth(call, plan) | {
         "InstanceId": instance_id,
         "AmiLaunchIndex": index,
-        "LaunchTime": now,
+        "LaunchTime": state.second,
+        "ClientToken": plan.client_token or f"{plan.fleet_id}-{number}",
     }
     public = bool((data.get("NetworkInterfaces") or [{}])[0].get("AssociatePublicIpAddress", True))
     instance = Instance(
         instance_id=instance_id,
         sequence=next(state.sequence),
         reservation_id=reservation_id,
-        fleet_id=plan.fleet_id,
-        client_token=client_token,
         pool=plan.place.pool,
-        image_id=str(plan.image["ImageId"]),
-        subnet_id=subnet.subnet_id,
-        private_ip=address,
-        launched_at=now,
-        visible_at=visible_at,
-        birth=with_public_address(birth, state.public_address() if public else None)
-        | {"ClientToken": client_token},
-        volume_ids=tuple(v.volume_id for v in volumes),
-        group_ids=tuple(g["GroupId"] for g in birth["SecurityGroups"]),
+        birth=with_public_address(birth, state.public_address() if public else None),
         user_data=data.get("UserData", ""),
         shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior", "stop"),
         protected=bool(data.get("DisableApiTermination")),
         stop_protected=bool(data.get("DisableApiStop")),
         public=public,
-        booted_at=now,
+        booted_at=state.second,
     )
-    _enter(call, plan, instance, volumes)
+    _enter(state, plan.place, instance, volumes)
     return instance_id
 
 
-def _enter(call: Call, plan: Launch, instance: Instance, volumes: list[Volume]) -> None:
+def _enter(state: State, place: Place, instance: Instance, volumes: list[Volume]) -> None:
     """Take a new instance, its volumes and the tags of all of them into the account."""
-    state = call.state
-    tags_visible_at = call.now + state.chance.delay(state.timing.tag_visibility)
+    tags_visible_at = state.soon(state.timing.tag_visibility)
     for volume in volumes:
         state.volumes.put(volume)
-        state.tags.put(volume.volume_id, plan.place.tags.get("volume", {}), tags_visible_at)
-    interface_id = instance.birth["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    state.tags.put(interface_id, plan.place.tags.get("network-interface", {}))
+        state.tags.put(volume.volume_id, place.tags.get("volume", {}), tags_visible_at)
+    interface_id = instance.interface["NetworkInterfaceId"]
+    state.tags.put(interface_id, place.tags.get("network-interface", {}))
     if request_id := instance.birth.get("SpotInstanceRequestId"):
-        state.tags.put(request_id, plan.place.tags.get("spot-instances-request", {}))
-    state.tags.put(instance.instance_id, plan.place.tags.get("instance", {}), tags_visible_at)
+        state.tags.put(request_id, place.tags.get("spot-instances-request", {}))
+    state.tags.put(instance.instance_id, place.tags.get("instance", {}), tags_visible_at)
     death = state.stillbirths.reason(state.chance, instance)
-    begin(state, instance, call.now, death or death_by_quota(state.volumes, state.ebs, volumes))
+    begin(state, instance, death or death_by_quota(state.volumes, state.ebs, volumes))
 
 
-def _birth(call: Call, plan: Launch, address: str) -> dict[str, Any]:
+def _birth(call: Call, plan: Launch) -> dict[str, Any]:
     data, image, state = plan.data, plan.image, call.state
+    address = state.subnets[plan.place.subnet_id].take()
     ids = group_ids(data) or (_default_group(call),)
     groups = [{"GroupId": i, "GroupName": state.groups[i]["GroupName"]} for i in ids]
     host = f"ip-{address.replace('.', '-')}.ec2.internal"
@@ -142,19 +131,14 @@ def _default_group(call: Call) -> str:
 
 def _profile(account: str, profile: Mapping[str, str]) -> dict[str, str]:
     arn = profile.get("Arn") or f"arn:aws:iam::{account}:instance-profile/{profile.get('Name')}"
-    return (
-        {"Arn": arn, "Id": f"AIPA{hashlib.sha256(arn.encode()).hexdigest()[:17].upper()}"} if profile else {}
-    )
+    known = {"Arn": arn, "Id": f"AIPA{hashlib.sha256(arn.encode()).hexdigest()[:17].upper()}"}
+    return known if profile else {}
 
 
 def _metadata_options(asked: Mapping[str, Any]) -> dict[str, Any]:
     default = {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled"}
-    return (
-        default
-        | {"HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled"}
-        | dict(asked)
-        | {"State": "applied"}
-    )
+    more = {"HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled"}
+    return {**default, **more, **asked, "State": "applied"}
 
 
 def _interface(call: Call, plan: Launch, address: str, groups: list[dict[str, str]]) -> dict[str, Any]:
@@ -175,7 +159,7 @@ def _interface(call: Call, plan: Launch, address: str, groups: list[dict[str, st
         "Groups": groups,
         "Attachment": {
             "AttachmentId": call.state.chance.id("eni-attach"),
-            "AttachTime": call.now.replace(microsecond=0),
+            "AttachTime": call.state.second,
             "DeleteOnTermination": True,
             "DeviceIndex": 0,
             "Status": "attached",

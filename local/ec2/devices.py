@@ -1,28 +1,21 @@
-"""The disks that an instance is born with: the image's, changed and joined by the request's."""
+"""What new volumes are made of, and the disks that an instance is born with.
+
+Those are the image's, changed and joined by the request's.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from local.ec2.errors import Ec2Error
-from local.ec2.state import Call
-from local.ec2.volume import Attachment, Shape, Volume
-from local.ec2.volume_life import key_arn, source_of
+from local.ec2.kinds import SNAPSHOT, find
+from local.ec2.state import Call, State
+from local.ec2.volume import Attachment, Disk, Snapshot, Volume
 from local.ec2.volume_limits import checked, limits_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
-    """What one volume of a launch is to be."""
-
-    shape: Shape
-    encrypted: bool
-    kms_key: str
-    snapshot_id: str
-    delete_on_termination: bool
+from local.ec2.world import COMPUTE_REGION
 
 
 def block_devices(call: Call, image: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Disk]:
@@ -69,31 +62,54 @@ def _disk(call: Call, name: str, ebs: Mapping[str, Any], images: Mapping[str, An
     )
 
 
-def make_volumes(
-    call: Call, devices: Mapping[str, Disk], *, instance_id: str, zone: str, visible_at: datetime
-) -> list[Volume]:
+def make_volumes(call: Call, devices: Mapping[str, Disk], instance_id: str, zone: str) -> list[Volume]:
     """Return a volume for each of *devices*, attached from the beginning."""
-    now = call.now.replace(microsecond=0)
-    return [
-        Volume(
-            volume_id=call.state.chance.id("vol"),
-            sequence=next(call.state.sequence),
-            zone=zone,
-            shape=disk.shape,
-            encrypted=disk.encrypted,
-            kms_key=disk.kms_key,
-            snapshot_id=disk.snapshot_id,
-            created_at=now,
-            visible_at=visible_at,
-            attachments=(
-                Attachment(
-                    instance_id=instance_id,
-                    device=device,
-                    state="attached",
-                    attached_at=now,
-                    delete_on_termination=disk.delete_on_termination,
-                ),
-            ),
+    state, found = call.state, []
+    for device, disk in devices.items():
+        attachment = Attachment(
+            instance_id=instance_id,
+            device=device,
+            state="attached",
+            attached_at=state.second,
+            delete_on_termination=disk.delete_on_termination,
         )
-        for device, disk in devices.items()
-    ]
+        found.append(new_volume(state, disk, zone, "available", attachment))
+    return found
+
+
+def new_volume(
+    state: State, disk: Disk, zone: str, made: str, attachment: Attachment | None = None
+) -> Volume:
+    """Return a volume that is *made* (``creating`` or ``available``) now."""
+    return Volume(
+        volume_id=state.chance.id("vol"),
+        sequence=next(state.sequence),
+        zone=zone,
+        shape=disk.shape,
+        encrypted=disk.encrypted,
+        kms_key=disk.kms_key,
+        snapshot_id=disk.snapshot_id,
+        created_at=state.second,
+        state=made,
+        attachment=attachment,
+    )
+
+
+def source_of(call: Call, snapshot_id: str | None) -> Snapshot | None:
+    """Return the snapshot that a new volume is made from; it must be complete, and one of the account's."""
+    if not snapshot_id:
+        return None
+    (snapshot,) = find(SNAPSHOT, [snapshot_id], call.state.seen(call.state.snapshots))
+    if snapshot.state != "completed":
+        raise Ec2Error("IncorrectState", f"Snapshot is in invalid state - {snapshot.state}")
+    return snapshot
+
+
+def key_arn(state: State, key: str | None) -> str:
+    """Return the key that an id, alias or ARN names, EBS's own without one. No key is looked up."""
+    name = (key or "alias/aws/ebs").rpartition("arn:aws:kms:")[2]
+    name = re.sub(rf"^{COMPUTE_REGION}:\d+:(key/)?", "", name)
+    if name.startswith("alias/"):
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        name = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+    return f"arn:aws:kms:{COMPUTE_REGION}:{state.account}:key/{name}"

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from local.ec2.birth import Launch, launch
+from local.ec2.capacity import Pool
+from local.ec2.catalogue import on_demand_usd_per_hour
 from local.ec2.errors import Ec2Error
-from local.ec2.fleet_offers import in_order
 from local.ec2.fleet_request import FleetRequest, Offer, Target
-from local.ec2.image_launches import launch_image
-from local.ec2.launching import Place, give_back, no_addresses, no_capacity, refusal, tags_at_birth, take
+from local.ec2.images import launch_image
+from local.ec2.launching import Place, give_back, no_addresses, no_capacity, refusal, take
+from local.ec2.spot import spot_usd_per_hour
 from local.ec2.state import Call
+from local.ec2.tags import tags_at_birth
 from local.ec2.world import zone_id
 
 _NOT_ANSWERED = ("IamInstanceProfile", "KeyName", "MetadataOptions")
 """Override members that a request may have and EC2's answer does not. Source: botocore 1.44.5, ec2."""
+
+_NO_PRICE = float("inf")
 
 Plan = list[tuple[Offer, Place, int]]
 
@@ -33,7 +38,7 @@ class Filling:
         """Launch up to the target's count from the first group of offers that can give its minimum."""
         if not target.count:
             return
-        for offers in _groups(target, in_order(self._call, target, self._request.offers)):
+        for offers in _groups(target, _in_order(self._call, target, self._request.offers)):
             plan = self._plan(target, offers)
             if sum(count for _, _, count in plan) >= max(target.minimum, 1):
                 for offer, place, count in plan:
@@ -46,10 +51,8 @@ class Filling:
     def _plan(self, target: Target, offers: Sequence[Offer]) -> Plan:
         """Take room offer by offer until the count is reached, noting every refusal on the way."""
         plan: Plan = []
-        wanted, addresses = (
-            target.count,
-            {s.subnet_id: s.available for s in self._call.state.subnets.values()},
-        )
+        wanted = target.count
+        addresses = {s.subnet_id: s.available for s in self._call.state.subnets.values()}
         for offer in offers:
             if not wanted:
                 break
@@ -102,6 +105,31 @@ def _fleet_refusal(offer: Offer) -> Ec2Error | None:
         message = "A fleet's template may not have InstanceMarketOptions."
         return Ec2Error("InvalidParameterCombination", message)
     return None
+
+
+def _in_order(call: Call, target: Target, offers: Sequence[Offer]) -> list[Offer]:
+    """Return *offers* as the target's allocation strategy tries them.
+
+    Spot strategies that look at capacity go by how deep a pool is by nature. EC2 forecasts too; the pool may
+    be empty all the same, and then the next one is tried.
+    """
+
+    def price(offer: Offer) -> float:
+        if target.market == "spot" and offer.instance_type in on_demand_usd_per_hour():
+            return spot_usd_per_hour(call.state, offer.instance_type, offer.zone, call.now)
+        return on_demand_usd_per_hour().get(offer.instance_type, _NO_PRICE)
+
+    def rank(offer: Offer) -> tuple[float, ...]:
+        depth = call.state.capacity.depth(Pool(offer.instance_type, offer.zone, target.market))
+        if target.strategy == "prioritized":
+            return (offer.override.get("Priority", _NO_PRICE), offer.order)
+        if target.strategy == "capacity-optimized":
+            return (-depth, price(offer), offer.order)
+        if target.strategy == "price-capacity-optimized":
+            return (price(offer) * (1 + 4 / depth), offer.order)
+        return (price(offer), offer.order)
+
+    return sorted(offers, key=rank)
 
 
 def _groups(target: Target, offers: Sequence[Offer]) -> list[list[Offer]]:

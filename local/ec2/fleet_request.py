@@ -22,14 +22,9 @@ ON_DEMAND_STRATEGIES = ("lowest-price", "prioritized")
 SPOT_STRATEGIES = ("lowest-price", "price-capacity-optimized", "capacity-optimized")
 _TAGGED = {"instance", "volume", "network-interface", "fleet"}
 _INTO_DATA = (
-    "InstanceType",
-    "ImageId",
-    "KeyName",
-    "IamInstanceProfile",
-    "MetadataOptions",
-    "BlockDeviceMappings",
+    *("InstanceType", "ImageId", "KeyName", "IamInstanceProfile"),
+    *("MetadataOptions", "BlockDeviceMappings"),
 )
-_NOT_MODELLED = ("InstanceRequirements", "WeightedCapacity", "Placement", "AvailabilityZoneId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +73,6 @@ def read(call: Call) -> FleetRequest:
     """
     if (kind := call.get("Type", "maintain")) != "instant":
         raise not_modelled(f"A fleet of type {kind}")
-    if call.get("ReservedCapacityOptions"):
-        raise not_modelled("ReservedCapacityOptions")
     return FleetRequest(
         targets=tuple(_targets(call)),
         offers=tuple(_offers(call)),
@@ -109,14 +102,9 @@ def _target(market: str, count: int, options: Mapping[str, Any], known: tuple[st
     strategy = options.get("AllocationStrategy", "lowest-price").replace("lowestPrice", "lowest-price")
     if strategy not in known:
         raise not_modelled(f"The {market} allocation strategy {strategy}")
-    for name in ("MaxTotalPrice", "CapacityReservationOptions", "MaintenanceStrategies"):
-        if options.get(name):
-            raise not_modelled(name)
     minimum = options.get("MinTargetCapacity") or 0
-    single_type, single_zone = (
-        bool(options.get("SingleInstanceType")),
-        bool(options.get("SingleAvailabilityZone")),
-    )
+    single_type = bool(options.get("SingleInstanceType"))
+    single_zone = bool(options.get("SingleAvailabilityZone"))
     if not 0 <= minimum <= LARGEST_MINIMUM:
         raise invalid_value("MinTargetCapacity", minimum)
     if minimum and not (single_type or single_zone):
@@ -140,8 +128,6 @@ def _offers(call: Call) -> Iterator[Offer]:
             raise missing("LaunchTemplateSpecification")
         if not specification.get("Version"):
             raise missing("Version")
-        if specification.get("LaunchTemplateSpecificationUserData"):
-            raise not_modelled("LaunchTemplateSpecificationUserData")
         for override in config.get("Overrides") or [{}]:
             offers += _zones_of(call, specification, override, len(offers))
     subnets: dict[str, str] = {}
@@ -161,9 +147,6 @@ def place_of(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def _zones_of(
     call: Call, specification: Mapping[str, Any], override: Mapping[str, Any], order: int
 ) -> list[Offer]:
-    for name in _NOT_MODELLED:
-        if override.get(name):
-            raise not_modelled(f"The override {name}")
     template = find_version(call.state, specification)["LaunchTemplateData"]
     own = template_tags(call.state, specification)
     data = {**template, **{name: override[name] for name in _INTO_DATA if override.get(name)}}
@@ -172,16 +155,16 @@ def _zones_of(
         raise Ec2Error("InvalidParameterCombination", "An override has a subnet or a zone, not both.")
     if not subnet_id and not zone:
         subnet_id, zone = place_of(data)
-    subnets = call.state.subnets
-    if subnet_id and subnet_id not in subnets:
-        places = [("", str(subnet_id))]
-    elif subnet_id:
-        places = [(subnets[subnet_id].zone, str(subnet_id))]
-    else:
-        places = [(s.zone, s.subnet_id) for s in subnets.values() if zone in (None, s.zone)] or [
-            (str(zone), "")
-        ]
     return [
         Offer(order=order + i, own=own, override=override, data=data, zone=z, subnet_id=s)
-        for i, (z, s) in enumerate(places)
+        for i, (z, s) in enumerate(spots(call, subnet_id, zone))
     ]
+
+
+def spots(call: Call, subnet_id: str | None, zone: str | None) -> list[tuple[str, str]]:
+    """Return (zone, subnet) of every place that a request allows; an unknown one with an empty half."""
+    subnets = call.state.subnets
+    if subnet_id:
+        return [(subnets[subnet_id].zone if subnet_id in subnets else "", str(subnet_id))]
+    found = [(s.zone, s.subnet_id) for s in subnets.values() if zone in (None, "", s.zone)]
+    return found or [(str(zone), "")]

@@ -9,27 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local.ec2.errors import Ec2Error, not_modelled
+from local.ec2.errors import Ec2Error
 from local.ec2.fleet_filling import Filling
 from local.ec2.fleet_request import read
-from local.ec2.life import end_by_user
+from local.ec2.kinds import FLEET, find, unknown
+from local.ec2.life import BY_USER, end
 from local.ec2.quotas import MAX_FLEETS
 from local.ec2.state import Answer, Call
-from local.ec2.tags import tag_list
-
-FLEETS_PER_DELETE = 25
-"""Source: EC2 API reference, DeleteFleets, for instant fleets."""
 
 _PLACE = ("AvailabilityZone", "AvailabilityZoneId", "SubnetId")
 """CreateFleet says where its instances are, DescribeFleets does not. Source: botocore 1.44.5, ec2."""
 
 
 def create_fleet(call: Call) -> Answer:
-    """CreateFleet, once per client token."""
-    return call.once(lambda: _create(call))
-
-
-def _create(call: Call) -> Answer:
+    """CreateFleet: launch what there is, and remember what was asked and got."""
     request = read(call)
     active = (fleet["FleetState"] == "active" for fleet in call.state.fleets.values())
     call.state.quotas.check_count("fleets", active, MAX_FLEETS)
@@ -54,32 +47,23 @@ def _create(call: Call) -> Answer:
 
 def describe_fleets(call: Call) -> Answer:
     """DescribeFleets; an instant fleet shows only when it is asked for by id."""
-    if call.get("Filters"):
-        raise not_modelled("A filter of DescribeFleets")
     fleets = []
-    for fleet_id in call.get("FleetIds", ()):
-        if fleet_id not in call.state.fleets:
-            raise Ec2Error("InvalidFleetId.NotFound", f"The fleet ID '{fleet_id}' does not exist")
-        fleet = call.state.fleets[fleet_id]
+    for fleet in find(FLEET, call.get("FleetIds", ()), call.state.fleets.get):
         groups = [{k: v for k, v in group.items() if k not in _PLACE} for group in fleet["Instances"]]
-        fleets.append(fleet | {"Instances": groups, "Tags": tag_list(call.state.tags.of(fleet_id, call.now))})
+        fleets.append(fleet | {"Instances": groups, "Tags": call.state.tag_list(fleet["FleetId"])})
     return {"Fleets": fleets}
 
 
 def delete_fleets(call: Call) -> Answer:
     """DeleteFleets: terminate the instances of instant fleets; unknown ids are reported beside the others."""
     ids = call.need("FleetIds")
-    if len(ids) > FLEETS_PER_DELETE:
-        raise Ec2Error(
-            "InvalidParameterValue", f"At most {FLEETS_PER_DELETE} instant fleets can be deleted at once."
-        )
     if not call.get("TerminateInstances", False):
         raise Ec2Error("UnsupportedOperation", "NoTerminateInstances is not supported for instant fleets.")
     deleted, failed = [], []
     for fleet_id in ids:
         fleet = call.state.fleets.get(fleet_id)
         if fleet is None:
-            error = {"Code": "fleetIdDoesNotExist", "Message": f"The fleet ID '{fleet_id}' does not exist"}
+            error = {"Code": "fleetIdDoesNotExist", "Message": unknown(FLEET, fleet_id).message}
             failed.append({"FleetId": fleet_id, "Error": error})
             continue
         before, now = fleet["FleetState"], "deleted_terminating"
@@ -94,7 +78,7 @@ def _terminate_members(call: Call, fleet: Mapping[str, Any]) -> None:
         for instance_id in group["InstanceIds"]:
             instance = call.state.instances.get(instance_id)
             if instance is not None and not instance.saved:
-                end_by_user(call.state, instance_id, call.now)
+                end(call.state, instance_id, BY_USER)
 
 
 OPERATIONS = {"CreateFleet": create_fleet, "DescribeFleets": describe_fleets, "DeleteFleets": delete_fleets}

@@ -1,4 +1,4 @@
-"""What the owner of an image may change: who launches it, when it is old, whether it can be used at all."""
+"""What the owner of an image may change: who launches it, its description, and when it is old."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from local.ec2.errors import Ec2Error, invalid_value, missing, not_modelled
-from local.ec2.image_copies import own_image, tell
-from local.ec2.image_launches import unavailable
+from local.ec2.filters import TIME
+from local.ec2.image_copies import own_image
 from local.ec2.image_rules import Image
+from local.ec2.images import unavailable
 from local.ec2.state import Answer, Call
 
 LONGEST, LONGEST_PUBLIC = timedelta(days=3653), timedelta(days=731)
@@ -18,17 +19,12 @@ Source: EC2 API reference, EnableImageDeprecation.
 """
 
 _ATTRIBUTES = {"LaunchPermission": "launchPermission", "Description": "description"}
-_NOT_MODELLED = ("OrganizationArns", "OrganizationalUnitArns", "ProductCodes", "ImdsSupport")
 _ORGANIZATIONS = ("OrganizationArn", "OrganizationalUnitArn")
-_DATE = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
 def modify_image_attribute(call: Call) -> Answer:
     """ModifyImageAttribute of the launch permission or the description, one of them."""
     image = own_image(call)
-    for name in _NOT_MODELLED:
-        if call.get(name):
-            raise not_modelled(f"ModifyImageAttribute with {name}")
     named = {attribute for member, attribute in _ATTRIBUTES.items() if call.get(member)}
     named |= {call.get("Attribute")} - {None}
     if len(named) > 1:
@@ -95,20 +91,6 @@ def describe_image_attribute(call: Call) -> Answer:
     return {"ImageId": image["ImageId"], **attributes[name]}
 
 
-def reset_image_attribute(call: Call) -> Answer:
-    """ResetImageAttribute: the launch permission, back to nobody but the owner."""
-    image = own_image(call)
-    if (name := call.need("Attribute")) != "launchPermission":
-        raise invalid_value("attribute", name)
-    _make_private(call, image)
-    return {}
-
-
-def _make_private(call: Call, image: Image) -> None:
-    image["Public"] = False
-    call.state.image_rules.shared_with(call.region, image["ImageId"]).clear()
-
-
 def enable_image_deprecation(call: Call) -> Answer:
     """EnableImageDeprecation at a coming minute; seconds are rounded."""
     image, at = own_image(call), call.need("DeprecateAt")
@@ -118,7 +100,7 @@ def enable_image_deprecation(call: Call) -> Answer:
     made = call.now.fromisoformat(image.get("CreationDate") or call.now.isoformat())
     if at > (made + LONGEST_PUBLIC if image["Public"] else call.now + LONGEST):
         raise invalid_value("DeprecateAt", at, "It is too far away.")
-    image["DeprecationTime"] = rounded.strftime(_DATE)
+    image["DeprecationTime"] = rounded.strftime(TIME)
     return {"Return": True}
 
 
@@ -128,33 +110,9 @@ def disable_image_deprecation(call: Call) -> Answer:
     return {"Return": True}
 
 
-def disable_image(call: Call) -> Answer:
-    """DisableImage: no launch, no search finds it, and all its permissions are gone."""
-    image = own_image(call)
-    _move(call, image, "available", "disabled")
-    _make_private(call, image)
-    return {"Return": True}
-
-
-def enable_image(call: Call) -> Answer:
-    """EnableImage: it can be used again; whoever lost it does not get it back."""
-    _move(call, own_image(call), "disabled", "available")
-    return {"Return": True}
-
-
-def _move(call: Call, image: Image, before: str, after: str) -> None:
-    if image["State"] != before:
-        raise unavailable(image["ImageId"])
-    image["State"] = after
-    tell(call.state, call.region, image["ImageId"], call.now, after)
-
-
 OPERATIONS = {
     "ModifyImageAttribute": modify_image_attribute,
     "DescribeImageAttribute": describe_image_attribute,
-    "ResetImageAttribute": reset_image_attribute,
     "EnableImageDeprecation": enable_image_deprecation,
     "DisableImageDeprecation": disable_image_deprecation,
-    "EnableImage": enable_image,
-    "DisableImage": disable_image,
 }

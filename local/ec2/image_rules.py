@@ -50,6 +50,12 @@ def _past(moment: str | None, days: int, now: datetime) -> bool:
     return moment is not None and datetime.fromisoformat(moment) + timedelta(days=days) < now
 
 
+def snapshots_of(image: Image) -> set[str]:
+    """Return the snapshots behind the disks of an image."""
+    disks = image.get("BlockDeviceMappings", ())
+    return {disk["Ebs"]["SnapshotId"] for disk in disks if "SnapshotId" in disk.get("Ebs", {})}
+
+
 @dataclass(slots=True, kw_only=True)
 class ImageRules:
     """What the account may use, and what it has shared."""

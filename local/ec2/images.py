@@ -1,130 +1,86 @@
-"""DescribeImages, in every region, and what the account knows of an image."""
+"""DescribeImages, what the account knows of an image, and which one a launch gets: by id or by SSM parameter."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from local.ec2.errors import Ec2Error
-from local.ec2.filters import Fields, matching
-from local.ec2.image_rules import Image
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call, State
-from local.ec2.tags import tag_list
-
-PAGES = Limits(lowest=1, highest=1000, default=1000)
-
-_TEXT_FIELDS = {
-    "image-id": "ImageId",
-    "name": "Name",
-    "architecture": "Architecture",
-    "owner-id": "OwnerId",
-    "owner-alias": "ImageOwnerAlias",
-    "state": "State",
-    "virtualization-type": "VirtualizationType",
-    "root-device-type": "RootDeviceType",
-    "root-device-name": "RootDeviceName",
-    "hypervisor": "Hypervisor",
-    "image-type": "ImageType",
-    "description": "Description",
-    "creation-date": "CreationDate",
-    "boot-mode": "BootMode",
-    "manifest-location": "ImageLocation",
-    "platform": "Platform",
-    "sriov-net-support": "SriovNetSupport",
-    "source-image-id": "SourceImageId",
-    "source-image-region": "SourceImageRegion",
-    "public-ssm-parameter-name": "PublicSsmParameterName",
-}
-_FLAG_FIELDS = {"is-public": "Public", "ena-support": "EnaSupport"}
-_NESTED_FIELDS = {
-    "product-code": ("ProductCodes", "ProductCodeId"),
-    "product-code.type": ("ProductCodes", "ProductCodeType"),
-    "block-device-mapping.device-name": ("BlockDeviceMappings", "DeviceName"),
-}
-_DISK_FIELDS = {
-    "snapshot-id": "SnapshotId",
-    "volume-size": "VolumeSize",
-    "volume-type": "VolumeType",
-    "encrypted": "Encrypted",
-    "delete-on-termination": "DeleteOnTermination",
-}
-
-
-def _text(member: str) -> Callable[[Image], Iterable[str]]:
-    return lambda image: [str(image[member])] if image.get(member) is not None else []
-
-
-def _flag(member: str) -> Callable[[Image], Iterable[str]]:
-    return lambda image: ["true" if image.get(member) else "false"]
-
-
-def _each(group: str, member: str) -> Callable[[Image], Iterable[str]]:
-    return lambda image: _values(image.get(group, ()), member)
-
-
-def _disk(member: str) -> Callable[[Image], Iterable[str]]:
-    return lambda image: _values([d.get("Ebs", {}) for d in image.get("BlockDeviceMappings", ())], member)
-
-
-def _values(entries: Sequence[dict[str, Any]], member: str) -> list[str]:
-    found = [entry[member] for entry in entries if member in entry]
-    return [str(value).lower() if isinstance(value, bool) else str(value) for value in found]
-
-
-_FIELDS: Fields[Image] = {
-    **{name: _text(member) for name, member in _TEXT_FIELDS.items()},
-    **{name: _flag(member) for name, member in _FLAG_FIELDS.items()},
-    **{name: _each(*where) for name, where in _NESTED_FIELDS.items()},
-    **{f"block-device-mapping.{name}": _disk(member) for name, member in _DISK_FIELDS.items()},
-    "state-reason-code": lambda image: _values([image.get("StateReason", {})], "Code"),
-    "image-allowed": lambda image: _values([image], "ImageAllowed"),
-}
+from local.ec2.image_rules import ALIAS, Image
+from local.ec2.kinds import IMAGE, find
+from local.ec2.listing import Listing
+from local.ec2.paging import Limits
+from local.ec2.state import Call, Operation, State
 
 
 def find_image(state: State, region: str, image_id: str) -> Image:
     """Return an image that the account can find, or say about its id what EC2 would."""
-    if not re.fullmatch(r"ami-[0-9a-f]{8}([0-9a-f]{9})?", image_id):
-        raise Ec2Error("InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")')
-    image = state.images.get(region, {}).get(image_id)
-    if image is None or not _known(state, region, image):
-        raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+
+    def known(one: str) -> Image | None:
+        image = state.images.get(region, {}).get(one)
+        return image if image and state.image_rules.knows(state.account, region, image, state.now) else None
+
+    return find(IMAGE, [image_id], known)[0]
+
+
+def image_id_of(state: State, region: str, image_id: str) -> str:
+    """Return the id behind an alias, read now; an id stays what it is."""
+    if not image_id.startswith(ALIAS):
+        return image_id
+    name = image_id.removeprefix(ALIAS)
+    found = state.image_rules.parameters(region, name)
+    if found is None:
+        raise Ec2Error("SsmInvalidParameter", f"The following aliases are invalid: {name}")
+    return found
+
+
+def launch_image(state: State, region: str, image_id: str) -> Image:
+    """Return the image of a launch.
+
+    Raises:
+        Ec2Error: it cannot be launched: unknown, not available, or a product without a subscription.
+    """
+    image_id = image_id_of(state, region, image_id)
+    gone = (region, image_id) in state.image_rules.deregistered
+    image = {} if gone else find_image(state, region, image_id)
+    if image.get("State") != "available":
+        raise unavailable(image_id)
+    for code in image.get("ProductCodes", ()):
+        if (product := code["ProductCodeId"]) not in state.image_rules.subscriptions:
+            message = (
+                "In order to use this AWS Marketplace product you need to accept terms and subscribe."
+                f" To do so please visit https://aws.amazon.com/marketplace/pp?sku={product}"
+            )
+            raise Ec2Error("OptInRequired", message, 401)
     return image
 
 
-def _known(state: State, region: str, image: Image) -> bool:
-    return state.image_rules.knows(state.account, region, image, state.agenda.now)
+def unavailable(image_id: str) -> Ec2Error:
+    """Return EC2's answer about an image in a state that does not allow what is asked."""
+    return Ec2Error("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
 
 
-def describe_images(call: Call) -> Answer:
-    """Show images by id, owner, user and filter.
+def _known(call: Call) -> dict[str, Image]:
+    state, region = call.state, call.region
+    images, rules = state.images.get(region, {}), state.image_rules
+    return {i: one for i, one in images.items() if rules.knows(state.account, region, one, call.now)}
 
-    A deprecated image is hidden unless it is asked for by id, is our own, or IncludeDeprecated is set; a
-    disabled one, even our own and asked for by id, unless IncludeDisabled is set.
+
+def _shown(call: Call, image: Image) -> Image | None:
+    """Show an image of the owners and users that are asked for.
+
+    A deprecated one is hidden unless it is asked for by id, is our own, or IncludeDeprecated is set.
     """
-    state, ids = call.state, call.get("ImageIds", ())
-    named = [find_image(state, call.region, image_id) for image_id in ids]
-    known = [i for i in state.images.get(call.region, {}).values() if _known(state, call.region, i)]
-    chosen = (i for i in (named or known) if _shows(call, i))
-    images = sorted((_shown(call, i) for i in chosen), key=lambda i: str(i["ImageId"]))
-
-    def tags(image: Image) -> Mapping[str, str]:
-        return state.tags.of(image["ImageId"], call.now)
-
-    passes = matching(call.get("Filters", ()), _FIELDS, tags)
-    found, token = page(images, call.parameters, PAGES, key=lambda i: str(i["ImageId"]), keep=passes)
-    return {"Images": [i | {"Tags": tag_list(tags(i))} for i in found], **token}
-
-
-def _shows(call: Call, image: Image) -> bool:
     ours = image["OwnerId"] == call.state.account
     old = call.get("ImageIds") or call.get("IncludeDeprecated") or ours or not _deprecated(image, call.now)
-    off = call.get("IncludeDisabled") or image["State"] != "disabled"
     names = {image["OwnerId"], image.get("ImageOwnerAlias"), "self" if ours else None}
     owners = call.get("Owners", ())
-    return bool(old and off and (not owners or names & set(owners)) and _executable(call, image))
+    if not old or not (not owners or names & set(owners)) or not _executable(call, image):
+        return None
+    settings = call.state.image_rules.settings(call.region)
+    tags = {"Tags": call.state.tag_list(image["ImageId"])}
+    if settings.state == "disabled":
+        return image | tags
+    return image | {"ImageAllowed": ours or settings.allow(image, call.now)} | tags
 
 
 def _executable(call: Call, image: Image) -> bool:
@@ -135,18 +91,29 @@ def _executable(call: Call, image: Image) -> bool:
     return not users or bool(asked & set(shared)) or ("all" in asked and bool(image.get("Public")))
 
 
-def _shown(call: Call, image: Image) -> Image:
-    """Return *image* with what the Allowed AMIs settings say of it, when they say anything."""
-    settings = call.state.image_rules.settings(call.region)
-    if settings.state == "disabled":
-        return image
-    ours = image["OwnerId"] == call.state.account
-    return image | {"ImageAllowed": ours or settings.allow(image, call.now)}
-
-
 def _deprecated(image: Image, now: datetime) -> bool:
     text = image.get("DeprecationTime")
     return text is not None and datetime.fromisoformat(str(text)) <= now
 
 
-OPERATIONS = {"DescribeImages": describe_images}
+OPERATIONS: dict[str, Operation] = {
+    "DescribeImages": Listing[Image](
+        member="Images",
+        store=_known,
+        show=_shown,
+        kind=IMAGE,
+        limits=Limits(1, 1000),
+        filters="image-id name architecture owner-id owner-alias=ImageOwnerAlias state virtualization-type"
+        " root-device-type root-device-name hypervisor image-type description creation-date boot-mode"
+        " manifest-location=ImageLocation platform sriov-net-support source-image-id source-image-region"
+        " public-ssm-parameter-name is-public=Public ena-support image-allowed"
+        " product-code=ProductCodes.ProductCodeId product-code.type=ProductCodes.ProductCodeType"
+        " block-device-mapping.device-name=BlockDeviceMappings.DeviceName"
+        " block-device-mapping.snapshot-id=BlockDeviceMappings.Ebs.SnapshotId"
+        " block-device-mapping.volume-size=BlockDeviceMappings.Ebs.VolumeSize"
+        " block-device-mapping.volume-type=BlockDeviceMappings.Ebs.VolumeType"
+        " block-device-mapping.encrypted=BlockDeviceMappings.Ebs.Encrypted"
+        " block-device-mapping.delete-on-termination=BlockDeviceMappings.Ebs.DeleteOnTermination"
+        " state-reason-code=StateReason.Code",
+    )
+}

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from local.ec2.capacity import Pool
-from local.ec2.world import zone_id
 
 STATE_CODES = {
     "pending": 0,
@@ -18,6 +17,8 @@ STATE_CODES = {
     "stopping": 64,
     "stopped": 80,
 }
+Reason = tuple[str, str]
+"""The code and the message of a StateReason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +36,14 @@ class Instance:
     """One instance; *birth* holds the members of EC2's Instance that seldom change, the tag store its tags.
 
     *public*: it gets a public address at each start. *impaired*: its failed checks, with their beginning.
-    *posted*: the console output that shows without ``Latest``, and since when.
+    *posted*: the console output that shows, and since when.
     """
 
     instance_id: str
     sequence: int
     reservation_id: str
-    fleet_id: str
-    client_token: str
     pool: Pool
-    image_id: str
-    subnet_id: str
-    private_ip: str
-    launched_at: datetime
-    visible_at: datetime
     birth: Mapping[str, Any]
-    volume_ids: tuple[str, ...]
-    group_ids: tuple[str, ...]
     user_data: str
     shutdown_behavior: str
     protected: bool
@@ -63,8 +55,30 @@ class Instance:
     console: str = ""
     posted: tuple[datetime, str] | None = None
     state: str = "pending"
-    state_reason: tuple[str, str] | None = None
+    state_reason: Reason | None = None
     transition_reason: str = ""
+
+    @property
+    def launched_at(self) -> datetime:
+        """When it was launched, or started last."""
+        at: datetime = self.birth["LaunchTime"]
+        return at
+
+    @property
+    def private_ip(self) -> str:
+        """Its address in its subnet."""
+        return str(self.birth["PrivateIpAddress"])
+
+    @property
+    def interface(self) -> Mapping[str, Any]:
+        """Its network interface as EC2 shows it at the instance."""
+        interface: Mapping[str, Any] = self.birth["NetworkInterfaces"][0]
+        return interface
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """Its security groups."""
+        return tuple(group["GroupId"] for group in self.birth["SecurityGroups"])
 
     @property
     def alive(self) -> bool:
@@ -79,34 +93,26 @@ class Instance:
         """
         return self.protected or self.stop_protected
 
-    def moved(self, state: str, reason: tuple[str, str] | None = None, transition: str = "") -> Instance:
+    @property
+    def stoppable(self) -> bool:
+        """Whether it can stop at all: on-demand, with its root on EBS."""
+        return self.birth["RootDeviceType"] == "ebs" and self.pool.market != "spot"
+
+    def moved(self, state: str, reason: Reason | None = None, transition: str = "") -> Instance:
         """Return it in *state*, with the reasons that EC2 shows."""
-        return replace(
-            self,
-            state=state,
-            state_reason=reason or self.state_reason,
-            transition_reason=transition or self.transition_reason,
-        )
+        why, how = reason or self.state_reason, transition or self.transition_reason
+        return replace(self, state=state, state_reason=why, transition_reason=how)
 
     def as_in(self, past: Instance) -> Instance:
         """Return it in the state that it had in the *past*."""
-        return replace(
-            self,
-            state=past.state,
-            state_reason=past.state_reason,
-            transition_reason=past.transition_reason,
-        )
+        why, how = past.state_reason, past.transition_reason
+        return replace(self, state=past.state, state_reason=why, transition_reason=how)
+
+    def with_members(self, of_interface: Mapping[str, Any], **members: Any) -> Instance:
+        """Return it with other members, its own and those of its interface."""
+        interfaces = [{**self.interface, **of_interface}]
+        return replace(self, birth={**self.birth, **members, "NetworkInterfaces": interfaces})
 
     def state_member(self) -> dict[str, Any]:
         """Return its state as EC2 writes it."""
         return {"Code": STATE_CODES[self.state], "Name": self.state}
-
-    def placement(self) -> dict[str, str]:
-        """Return where it runs."""
-        zone = self.pool.zone
-        return {
-            "AvailabilityZone": zone,
-            "AvailabilityZoneId": zone_id(zone),
-            "GroupName": "",
-            "Tenancy": "default",
-        }

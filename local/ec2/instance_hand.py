@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.ec2 import life, pause, statuses
+from local.ec2 import life, statuses
 from local.ec2.errors import Ec2Error
+from local.ec2.events import REBALANCE, tell_instance
+from local.ec2.hand import Hand
 from local.ec2.instance import Instance, Scheduled
 from local.ec2.operations import answer
-from local.ec2.state import Call, State
+from local.ec2.state import Call
 from local.ec2.stillbirth import Doom
 
 
-class InstanceHand:
-    """What only whoever runs the world can do to instances."""
-
-    _state: State
-    _clock: Callable[[], datetime]
-
-    def advance(self) -> datetime | None:
-        """Apply every effect due by now, with its events; return when the next one is due."""
-        self._state.agenda.run(self._clock())
-        return self._state.agenda.next_due()
+class InstanceHand(Hand):
+    """The part of the hand that moves instances."""
 
     def instance(self, instance_id: str) -> Instance:
         """Return the truth about an instance, visible or not; KeyError if there is none."""
@@ -41,24 +35,24 @@ class InstanceHand:
         """Warn a spot instance now and terminate it when the notice has run out."""
         if self.instance(instance_id).pool.market != "spot":
             raise ValueError(f"{instance_id} is no spot instance")
-        life.warn_of_interruption(self._state, instance_id, self._clock(), notice)
+        life.warn_of_interruption(self._state, instance_id, notice)
 
     def recommend_rebalance(self, instance_id: str) -> None:
         """Send a rebalance recommendation for a spot instance."""
         self.instance(instance_id)
-        life.recommend_rebalance(self._state, instance_id, self._clock())
+        tell_instance(self._state, REBALANCE, instance_id)
 
     def die(self, instance_id: str) -> None:
         """Let an instance end by itself, with a Server.* reason."""
         self.instance(instance_id)
-        life.end(self._state, instance_id, self._clock(), life.BY_FAILURE)
+        life.end(self._state, instance_id, life.BY_FAILURE)
 
     def shut_down(self, instance_id: str) -> None:
         """Shut a running instance down from within: it stops or terminates, as it was told at its launch."""
         instance = self.instance(instance_id)
         if instance.state != "running":
             raise ValueError(f"{instance_id} is {instance.state}")
-        pause.shut_down(self._state, instance, self._clock())
+        life.shut_down(self._state, instance)
 
     def fail_births(
         self,
@@ -84,7 +78,7 @@ class InstanceHand:
 
     def impair(self, instance_id: str, check: str = "system") -> None:
         """Let a status check of an instance fail from now on: ``system``, ``instance`` or ``attached-ebs``."""
-        statuses.impair(self._state, self.instance(instance_id), check, self._clock())
+        statuses.impair(self._state, self.instance(instance_id), check, self._state.now)
 
     def mend(self, instance_id: str, check: str = "system") -> None:
         """Let a status check of an instance pass again."""
@@ -113,9 +107,9 @@ class InstanceHand:
     ) -> None:
         """Let a call take effect *after* now, with nobody to hear its answer or its refusal."""
 
-        def act(when: datetime) -> None:
+        def act(_: datetime) -> None:
             with suppress(Ec2Error):
-                answer(Call(self._state, region, operation, parameters, when))
+                answer(Call(self._state, region, operation, parameters))
 
         self.advance()
-        self._state.agenda.at(self._clock() + after, act)
+        self._state.agenda.at(self._state.now + after, act)

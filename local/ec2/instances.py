@@ -2,157 +2,110 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from local.ec2.device_mappings import mappings
-from local.ec2.errors import Ec2Error
-from local.ec2.filters import Fields, is_exact, matching
 from local.ec2.instance import Instance
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call
-from local.ec2.tags import tag_list
+from local.ec2.kinds import INSTANCE, find
+from local.ec2.listing import Listing, itself
+from local.ec2.paging import Member
+from local.ec2.state import Answer, Call, Operation, State
+from local.ec2.world import zone_id
 
-PAGES = Limits(lowest=5, highest=1000, default=1000)
-"""Without MaxResults EC2 may return all or not; the harsher reading is a page of 1,000."""
-
-_PLACES = (
-    "SubnetId",
-    "VpcId",
-    "PrivateIpAddress",
-    "PublicIpAddress",
-    "NetworkInterfaces",
-    "BlockDeviceMappings",
-    "SecurityGroups",
+_LOST = (
+    *("SubnetId", "VpcId", "PrivateIpAddress", "PublicIpAddress", "PrivateDnsName", "PublicDnsName"),
+    *("NetworkInterfaces", "BlockDeviceMappings", "SecurityGroups"),
 )
-
-FIELDS: Fields[Instance] = {
-    "instance-id": lambda i: [i.instance_id],
-    "instance-state-name": lambda i: [i.state],
-    "instance-state-code": lambda i: [str(i.state_member()["Code"])],
-    "instance-type": lambda i: [i.pool.instance_type],
-    "instance-lifecycle": lambda i: ["spot"] if i.pool.market == "spot" else [],
-    "availability-zone": lambda i: [i.pool.zone],
-    "client-token": lambda i: [i.client_token],
-    "image-id": lambda i: [i.image_id],
-    "subnet-id": lambda i: [i.subnet_id],
-    "vpc-id": lambda i: [i.birth["VpcId"]],
-    "reservation-id": lambda i: [i.reservation_id],
-    "private-ip-address": lambda i: [i.private_ip],
-    "private-dns-name": lambda i: [i.birth["PrivateDnsName"]],
-    "ip-address": lambda i: [i.birth["PublicIpAddress"]] if "PublicIpAddress" in i.birth else [],
-    "network-interface.network-interface-id": lambda i: [
-        interface["NetworkInterfaceId"] for interface in i.birth["NetworkInterfaces"]
-    ],
-    "state-reason-code": lambda i: [i.state_reason[0]] if i.state_reason else [],
-    "architecture": lambda i: [i.birth["Architecture"]],
-    "instance.group-id": lambda i: i.group_ids,
-    "launch-time": lambda i: [i.launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")],
-    "key-name": lambda i: [i.birth["KeyName"]] if "KeyName" in i.birth else [],
-    "iam-instance-profile.arn": lambda i: (
-        [i.birth["IamInstanceProfile"]["Arn"]] if "IamInstanceProfile" in i.birth else []
-    ),
-}
+"""What a terminated instance does not show any more: its place and its disks."""
 
 
 def find_instances(call: Call, ids: Iterable[str]) -> list[Instance]:
     """Return the instances of *ids*; one that is unknown, or not visible yet, fails the call."""
-    found, absent = [], []
-    for instance_id in dict.fromkeys(ids):
-        if not re.fullmatch(r"i-[0-9a-f]{8}([0-9a-f]{9})?", instance_id):
-            raise Ec2Error("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}" (expecting "i-...")')
-        instance = call.state.instances.get(instance_id)
-        if instance is None or call.now < instance.visible_at:
-            absent.append(instance_id)
-        else:
-            found.append(instance)
-    if absent:
-        what = (
-            f"ID '{absent[0]}' does not exist"
-            if len(absent) == 1
-            else f"IDs '{', '.join(absent)}' do not exist"
-        )
-        raise Ec2Error("InvalidInstanceID.NotFound", f"The instance {what}")
-    return found
+    return find(INSTANCE, ids, call.state.seen(call.state.instances))
 
 
-def describe_instances(call: Call) -> Answer:
-    """List instances, grouped into their reservations, oldest first."""
-    found, token = page_of(call, PAGES, FIELDS)
-    reservations = []
-    for reservation_id, group in groupby(found, key=lambda i: i.reservation_id):
-        head = {"ReservationId": reservation_id, "OwnerId": call.state.account, "Groups": []}
-        reservations.append(head | {"Instances": [member(call, i) for i in group]})
-    return {"Reservations": reservations, **token}
+def the_instance(call: Call) -> Instance:
+    """Return the instance that the call names."""
+    return find_instances(call, [call.need("InstanceId")])[0]
 
 
-def page_of(
-    call: Call,
-    limits: Limits,
-    fields: Fields[Instance],
-    also: Callable[[Instance], bool] = lambda _: True,
-    *,
-    tags: bool = True,
-) -> tuple[list[Instance], dict[str, str]]:
-    """Return the page of visible instances that a describe call asks for, and its token."""
-    ids, filters = call.get("InstanceIds", ()), call.get("Filters", ())
-    if ids and call.get("MaxResults"):
-        raise Ec2Error(
-            "InvalidParameterCombination", "The parameter instancesSet cannot be used with maxResults"
-        )
-
-    def tags_of(instance: Instance) -> Mapping[str, str]:
-        return call.state.tags.of(instance.instance_id, call.now)
-
-    passes = matching(filters, fields, tags_of if tags else None)
-    chosen = find_instances(call, ids) if ids else _candidates(call, filters)
-
-    def keep(instance: Instance) -> bool:
-        return call.now >= instance.visible_at and also(instance) and passes(instance)
-
-    by_age = sorted(map(call.state.shown, chosen), key=lambda i: i.sequence)
-    return page(by_age, call.parameters, limits, key=lambda i: i.sequence, keep=keep)
+def mappings(state: State, instance_id: str) -> list[Member]:
+    """Return the BlockDeviceMappings of an instance now."""
+    there = [(v, v.attachment) for v in state.volumes.at(instance_id) if v.attachment]
+    return [
+        {
+            "DeviceName": attachment.device,
+            "Ebs": {
+                "VolumeId": volume.volume_id,
+                "Status": attachment.state,
+                "AttachTime": attachment.attached_at,
+                "DeleteOnTermination": attachment.delete_on_termination,
+            },
+        }
+        for volume, attachment in there
+    ]
 
 
-def _candidates(call: Call, filters: Sequence[Mapping[str, Any]]) -> list[Instance]:
-    """Return the fewest instances that an index can promise to hold every match."""
-    state = call.state
-    best: Collection[str] = state.instances
-    for filter_ in filters:
-        name, values = str(filter_["Name"]), filter_["Values"]
-        if not all(map(is_exact, values)):
-            continue
-        indexed = [_indexed(call, name, value) for value in set(values)]
-        if None not in indexed and sum(len(i or ()) for i in indexed) < len(best):
-            best = [one for ids in indexed for one in ids or ()]
-    return [state.instances[i] for i in dict.fromkeys(best) if i in state.instances]
-
-
-def _indexed(call: Call, name: str, value: str) -> Collection[str] | None:
-    if name.startswith("tag:"):
-        return call.state.tags.holders(name.removeprefix("tag:"), value)
-    if name == "instance-state-name":
-        return [*call.state.by_state.get(value, {}), *map(str, call.state.late_states.unsettled(call.now))]
-    return [value] if name == "instance-id" else None
-
-
-def member(call: Call, instance: Instance) -> dict[str, Any]:
-    """Return *instance* as EC2 shows it now; a terminated one has lost its place and its disks."""
-    shown = {**instance.birth, "BlockDeviceMappings": mappings(call.state, instance.instance_id)}
+def member(state: State, instance: Instance) -> Member:
+    """Return *instance* as EC2 shows it now."""
+    shown: dict[str, Any] = {**instance.birth, "BlockDeviceMappings": mappings(state, instance.instance_id)}
     if instance.state == "terminated":
-        shown = {k: v for k, v in shown.items() if k not in _PLACES}
+        shown = {k: v for k, v in shown.items() if k not in _LOST}
         shown |= {"PrivateDnsName": "", "PublicDnsName": ""}
     if instance.state_reason:
         code, message = instance.state_reason
         shown["StateReason"] = {"Code": code, "Message": message}
+    zone = instance.pool.zone
     return shown | {
         "State": instance.state_member(),
         "StateTransitionReason": instance.transition_reason,
-        "Placement": instance.placement(),
-        "Tags": tag_list(call.state.tags.of(instance.instance_id, call.now)),
+        "Placement": {
+            "AvailabilityZone": zone,
+            "AvailabilityZoneId": zone_id(zone),
+            "GroupName": "",
+            "Tenancy": "default",
+        },
+        "Tags": state.tag_list(instance.instance_id),
     }
 
 
-OPERATIONS = {"DescribeInstances": describe_instances}
+def _shown(call: Call, instance: Instance) -> Member:
+    seen = call.state.shown(instance)
+    return member(call.state, seen) | {"ReservationId": instance.reservation_id}
+
+
+def _in_state(call: Call, state: str) -> list[str]:
+    """Return what is in *state*, and all that may still be seen in another."""
+    return [*call.state.by_state.get(state, {}), *map(str, call.state.late_states.unsettled(call.now))]
+
+
+INSTANCES = Listing[Instance](
+    member="Instances",
+    store=lambda call: call.state.instances,
+    show=_shown,
+    kind=INSTANCE,
+    alone=True,
+    order=lambda i: i.sequence,
+    index={"instance-id": itself, "instance-state-name": _in_state},
+    filters="instance-id instance-state-name=State.Name instance-state-code=State.Code instance-type"
+    " instance-lifecycle availability-zone=Placement.AvailabilityZone client-token image-id subnet-id vpc-id"
+    " availability-zone-id=Placement.AvailabilityZoneId reservation-id private-ip-address private-dns-name"
+    " ip-address=PublicIpAddress state-reason-code=StateReason.Code architecture launch-time key-name"
+    " network-interface.network-interface-id=NetworkInterfaces.NetworkInterfaceId"
+    " instance.group-id=SecurityGroups.GroupId iam-instance-profile.arn=IamInstanceProfile.Arn",
+)
+"""Without MaxResults EC2 may return all or not; the harsher reading is a page of 1,000."""
+
+
+def describe_instances(call: Call) -> Answer:
+    """List instances, grouped into their reservations, oldest first."""
+    shown, token = INSTANCES.page(call)
+    reservations = []
+    for reservation_id, group in groupby(shown, key=lambda i: str(i.pop("ReservationId"))):
+        head = {"ReservationId": reservation_id, "OwnerId": call.state.account, "Groups": []}
+        reservations.append(head | {"Instances": list(group)})
+    return {"Reservations": reservations, **token}
+
+
+OPERATIONS: dict[str, Operation] = {"DescribeInstances": describe_instances}

@@ -38,10 +38,6 @@ class Late(Generic[V]):
         """Let the true value of *key* show from now on."""
         self._history.pop(key, None)
 
-    def __contains__(self, key: Hashable) -> bool:
-        """Tell whether *key* may show something else than the truth."""
-        return key in self._history
-
     def unsettled(self, now: datetime) -> Collection[Hashable]:
         """Return what shows something else than the truth at *now*."""
         for key in [key for key, history in self._history.items() if history[-1][0] <= now]:

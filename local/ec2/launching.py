@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local.ec2.attachments import check_number
 from local.ec2.capacity import Pool
 from local.ec2.catalogue import instance_types
 from local.ec2.devices import block_devices
 from local.ec2.errors import Ec2Error, invalid_value, missing, not_modelled
-from local.ec2.image_launches import launch_image
+from local.ec2.images import launch_image
+from local.ec2.kinds import SUBNET, unknown
 from local.ec2.offerings import is_offered
 from local.ec2.spot import spot_usd_per_hour
 from local.ec2.state import Call
-from local.ec2.tags import readable_from_metadata, tag_specifications
-from local.ec2.templates import group_ids
+from local.ec2.tags import readable_from_metadata
+from local.ec2.templates import check_groups
 
 MODELLED = frozenset(
     {
@@ -31,7 +33,6 @@ MODELLED = frozenset(
 )
 """What a launch may say about its instances; everything else is refused by name."""
 
-TAGGED_AT_LAUNCH = frozenset({"instance", "volume", "network-interface", "spot-instances-request"})
 _INTERFACE = frozenset(
     {"DeviceIndex", "SubnetId", "Groups", "AssociatePublicIpAddress", "DeleteOnTermination", "Description"}
 )
@@ -114,7 +115,7 @@ def refusal(call: Call, place: Place) -> Ec2Error | None:
 def check_place(call: Call, place: Place) -> None:
     """Refuse a place that does not exist, or does not have the instance type in its market."""
     if not place.zone:
-        raise Ec2Error("InvalidSubnetID.NotFound", f"The subnet ID '{place.subnet_id}' does not exist")
+        raise unknown(SUBNET, place.subnet_id)
     if not place.subnet_id:
         raise invalid_value("availabilityZone", place.zone, "No such zone, or no default subnet in it.")
     if not place.instance_type:
@@ -124,9 +125,8 @@ def check_place(call: Call, place: Place) -> None:
         raise invalid_value("InstanceType", place.instance_type)
     if not is_offered(call.state.chance, kind.name, place.zone) or place.market not in kind.markets:
         where = f"{place.zone} as {place.market}"
-        raise Ec2Error(
-            "Unsupported", f"Your requested instance type ({kind.name}) is not supported in {where}."
-        )
+        message = f"Your requested instance type ({kind.name}) is not supported in {where}."
+        raise Ec2Error("Unsupported", message)
 
 
 def _check_image(call: Call, place: Place) -> None:
@@ -135,7 +135,7 @@ def _check_image(call: Call, place: Place) -> None:
         raise missing("ImageId")
     image = launch_image(call.state, call.region, image_id)
     check_architecture(place.instance_type, image["Architecture"])
-    block_devices(call, image, place.data)
+    check_number(place.instance_type, len(block_devices(call, image, place.data)))
 
 
 def check_architecture(instance_type: str, architecture: str) -> None:
@@ -156,8 +156,7 @@ def _check_data(call: Call, place: Place) -> None:
     for name, value in (data.get("Placement") or {}).items():
         if value and name != "AvailabilityZone" and (name, value) != ("Tenancy", "default"):
             raise not_modelled(f"Placement with {name}")
-    if absent := [i for i in group_ids(data) if i not in call.state.groups or not call.state.appears(i)]:
-        raise Ec2Error("InvalidGroup.NotFound", f"The security group '{absent[0]}' does not exist")
+    check_groups(call, data)
     options = data.get("MetadataOptions") or {}
     tags = place.tags.get("instance", {})
     if options.get("InstanceMetadataTags") == "enabled" and not readable_from_metadata(tags):
@@ -190,15 +189,3 @@ def _check_spot(call: Call, place: Place) -> None:
     if float(place.max_price) < price:
         message = f"Your maximum price {place.max_price} is lower than the Spot price {price}."
         raise Ec2Error("SpotMaxPriceTooLow", message)
-
-
-def tags_at_birth(
-    data: Mapping[str, Any], asked: Mapping[str, Mapping[str, str]], own: Mapping[str, str]
-) -> dict[str, Mapping[str, str]]:
-    """Return tags by resource type: the template's, over them the request's, over them EC2's own."""
-    tags: dict[str, Mapping[str, str]] = dict(
-        tag_specifications(data.get("TagSpecifications", ()), TAGGED_AT_LAUNCH)
-    )
-    for kind, more in asked.items():
-        tags[kind] = {**tags.get(kind, {}), **more}
-    return tags | {"instance": {**tags.get("instance", {}), **own}}

@@ -18,7 +18,6 @@ from local.ec2.account_hand import AccountHand
 from local.ec2.agenda import Agenda
 from local.ec2.capacity import Capacity, Pool
 from local.ec2.chance import Chance
-from local.ec2.ebs_hand import EbsHand
 from local.ec2.errors import Ec2Error
 from local.ec2.image_rules import ImageRules
 from local.ec2.instance_hand import InstanceHand
@@ -28,7 +27,7 @@ from local.ec2.timing import HARSH, Timing
 from local.ec2.world import COMPUTE_REGION, Subnet, default_cidrs
 
 
-class Ec2(InstanceHand, EbsHand, AccountHand):
+class Ec2(InstanceHand, AccountHand):
     """One account's EC2."""
 
     def __init__(
@@ -62,9 +61,7 @@ class Ec2(InstanceHand, EbsHand, AccountHand):
             image_rules=ImageRules(parameters=parameters),
         )
         self._state.agenda.run(clock())
-        security_groups.make_group(
-            self._state, name="default", description="default VPC security group", vpc_id=vpc_id
-        )
+        security_groups.make_group(self._state, "default", "default VPC security group", vpc_id)
 
     def call(self, region: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
         """Answer one request in boto3's shape; the answer is to be read, not changed.
@@ -73,14 +70,13 @@ class Ec2(InstanceHand, EbsHand, AccountHand):
             Ec2Error: what EC2 would answer instead.
         """
         self.advance()
-        return answer(Call(self._state, region, operation, parameters, self._clock()))
+        return answer(Call(self._state, region, operation, parameters))
 
     def present(self) -> State:
         """Return what there is now, for ``as_of`` at a later moment."""
         self.advance()
-        return copy.deepcopy(
-            self._state, {id(self._state.emit): self._state.emit, id(self._state.agenda): Agenda()}
-        )
+        kept = {id(self._state.emit): self._state.emit, id(self._state.agenda): Agenda()}
+        return copy.deepcopy(self._state, kept)
 
     @contextmanager
     def as_of(self, before: State) -> Iterator[None]:
@@ -108,9 +104,7 @@ class Ec2(InstanceHand, EbsHand, AccountHand):
         """Create a security group and return its id; rules come by ``call``."""
         if region != COMPUTE_REGION:
             raise Ec2Error("UnsupportedOperation", f"There is no compute in {region}.")
-        return security_groups.make_group(
-            self._state, name=name, description=description, vpc_id=vpc_id, tags=tags
-        )
+        return security_groups.make_group(self._state, name, description, vpc_id, tags)
 
     def tags(self, resource_id: str) -> Mapping[str, str]:
         """Return the true tags of a resource."""

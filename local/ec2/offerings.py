@@ -7,14 +7,13 @@ from typing import Any
 
 from local.ec2.catalogue import InstanceType, instance_types, on_demand_usd_per_hour
 from local.ec2.chance import Chance
-from local.ec2.errors import Ec2Error, invalid_value
-from local.ec2.filters import Fields, matching
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call
+from local.ec2.errors import invalid_value
+from local.ec2.kinds import TYPE
+from local.ec2.listing import Listing
+from local.ec2.paging import Limits, Member
+from local.ec2.state import Call, Operation
 from local.ec2.world import COMPUTE_REGION, ZONES
 
-TYPE_PAGES = Limits(lowest=5, highest=100, default=100)
-OFFERING_PAGES = Limits(lowest=5, highest=1000, default=1000)
 MISSING = 0.04
 """The share of type and zone pairs that a zone does not offer."""
 
@@ -31,39 +30,7 @@ def zones_of(chance: Chance, instance_type: str) -> list[str]:
     return [zone for zone in ZONES if is_offered(chance, instance_type, zone)]
 
 
-_TYPE_FIELDS: Fields[InstanceType] = {
-    "instance-type": lambda t: [t.name],
-    "current-generation": lambda t: [_flag(t.row["current_generation"])],
-    "bare-metal": lambda t: [_flag(t.row["bare_metal"])],
-    "burstable-performance-supported": lambda t: [_flag(t.row["burstable"])],
-    "hypervisor": lambda t: [t.row["hypervisor"]] if t.row["hypervisor"] else [],
-    "instance-storage-supported": lambda t: [_flag(t.row["local_disk_count"])],
-    "processor-info.supported-architecture": lambda t: t.architectures,
-    "supported-usage-class": lambda t: t.markets,
-    "supported-virtualization-type": lambda _: ["hvm"],
-    "supported-root-device-type": lambda _: ["ebs"],
-    "vcpu-info.default-vcpus": lambda t: [t.row["vcpu"]],
-    "memory-info.size-in-mib": lambda t: [t.row["mem_mib"]],
-}
-
-
-def _flag(cell: str) -> str:
-    return "true" if int(cell) else "false"
-
-
-def describe_instance_types(call: Call) -> Answer:
-    """List types in order of name; one unknown name fails the call."""
-    known, asked = instance_types(), call.get("InstanceTypes", ())
-    if unknown := [name for name in asked if name not in known]:
-        message = f"The following supplied instance types do not exist: [{', '.join(unknown)}]"
-        raise Ec2Error("InvalidInstanceType", message)
-    keep = matching(call.get("Filters", ()), _TYPE_FIELDS)
-    types = [known[name] for name in sorted(asked)] if asked else known.values()
-    found, token = page(types, call.parameters, TYPE_PAGES, key=lambda t: t.name, keep=keep)
-    return {"InstanceTypes": [_member(t) for t in found], **token}
-
-
-def _member(kind: InstanceType) -> dict[str, Any]:
+def _shown(_: Call, kind: InstanceType) -> Member:
     row = kind.row
     member: dict[str, Any] = {
         "InstanceType": kind.name,
@@ -121,27 +88,40 @@ def _gpus(row: Mapping[str, str]) -> dict[str, Any]:
     return {"Gpus": [gpu], "TotalGpuMemoryInMiB": total}
 
 
-def describe_instance_type_offerings(call: Call) -> Answer:
-    """List which types the region, or each of its zones, offers."""
+def _offered(call: Call) -> dict[str, Member]:
+    """Return which types the region, or each of its zones, offers."""
     where = call.get("LocationType", "region")
     if where not in ("region", "availability-zone"):
         raise invalid_value("LocationType", where)
-    pairs: list[tuple[str, str]] = []
-    for name in instance_types():
-        zones = zones_of(call.state.chance, name)
-        pairs += (
-            [(name, zone) for zone in zones] if where != "region" else [(name, COMPUTE_REGION)] * bool(zones)
-        )
-    fields: Fields[tuple[str, str]] = {"instance-type": lambda p: [p[0]], "location": lambda p: [p[1]]}
-    keep = matching(call.get("Filters", ()), fields)
-    found, token = page(
-        sorted(pairs, key="\0".join), call.parameters, OFFERING_PAGES, key="\0".join, keep=keep
-    )
-    offered = [{"InstanceType": name, "LocationType": where, "Location": place} for name, place in found]
-    return {"InstanceTypeOfferings": offered, **token}
+    zones = {name: zones_of(call.state.chance, name) for name in instance_types()}
+    places = zones if where != "region" else {name: [COMPUTE_REGION] for name, of in zones.items() if of}
+    return {
+        f"{name}\0{place}": {"InstanceType": name, "LocationType": where, "Location": place}
+        for name, of in places.items()
+        for place in of
+    }
 
 
-OPERATIONS = {
-    "DescribeInstanceTypes": describe_instance_types,
-    "DescribeInstanceTypeOfferings": describe_instance_type_offerings,
+OPERATIONS: dict[str, Operation] = {
+    "DescribeInstanceTypes": Listing[InstanceType](
+        member="InstanceTypes",
+        store=lambda _: instance_types(),
+        show=_shown,
+        kind=TYPE,
+        limits=Limits(5, 100),
+        tagged=False,
+        filters="instance-type current-generation bare-metal burstable-performance-supported hypervisor"
+        " instance-storage-supported memory-info.size-in-mib=MemoryInfo.SizeInMiB"
+        " processor-info.supported-architecture=ProcessorInfo.SupportedArchitectures"
+        " supported-usage-class=SupportedUsageClasses vcpu-info.default-vcpus=VCpuInfo.DefaultVCpus"
+        " supported-virtualization-type=SupportedVirtualizationTypes"
+        " supported-root-device-type=SupportedRootDeviceTypes",
+    ),
+    "DescribeInstanceTypeOfferings": Listing[Member](
+        member="InstanceTypeOfferings",
+        store=_offered,
+        show=lambda _, offer: offer,
+        tagged=False,
+        filters="instance-type location",
+    ),
 }

@@ -12,23 +12,21 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from local.ec2.errors import Ec2Error, invalid_value
 
 T = TypeVar("T")
+Member = dict[str, Any]
 Key = str | int
 _NOT_THE_QUESTION = frozenset({"MaxResults", "NextToken", "DryRun"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What MaxResults may be, and what it is when absent."""
+class Limits(NamedTuple):
+    """What MaxResults may be; without it a page is as long as it may be at the most."""
 
     lowest: int
     highest: int
-    default: int
 
 
 def fingerprint(parameters: Mapping[str, Any]) -> str:
@@ -43,30 +41,30 @@ def page(
     limits: Limits,
     *,
     key: Callable[[T], Key],
-    keep: Callable[[T], bool] = lambda _: True,
-) -> tuple[list[T], dict[str, str]]:
+    show: Callable[[T], Member | None],
+) -> tuple[list[Member], dict[str, str]]:
     """Return the page that *parameters* ask for, and ``{"NextToken": ...}`` if there is more.
 
-    *items* are in ascending order of *key*. Only items beyond the cursor are shown to *keep*.
+    *items* are in ascending order of *key*. Only what is beyond the cursor is asked to *show*; None is left out.
     """
-    limit = _limit(parameters, limits)
-    question = fingerprint({k: v for k, v in parameters.items() if k not in _NOT_THE_QUESTION})
-    after = _after(parameters.get("NextToken"), question)
-    found: list[T] = []
-    for item in items:
-        if (after is not None and key(item) <= after) or not keep(item):  # type: ignore[operator]
-            continue
-        if len(found) == limit:
-            return found, {"NextToken": _token(question, key(found[-1]))}
-        found.append(item)
-    return found, {}
-
-
-def _limit(parameters: Mapping[str, Any], limits: Limits) -> int:
-    limit = int(parameters.get("MaxResults") or limits.default)
+    limit = int(parameters.get("MaxResults") or limits.highest)
     if not limits.lowest <= limit <= limits.highest:
         raise invalid_value("maxResults", limit, f"Expecting {limits.lowest} to {limits.highest}.")
-    return limit
+    question = fingerprint({k: v for k, v in parameters.items() if k not in _NOT_THE_QUESTION})
+    after = _after(parameters.get("NextToken"), question)
+    found: list[Member] = []
+    last: Key = ""
+    for item in items:
+        if after is not None and key(item) <= after:  # type: ignore[operator]
+            continue
+        shown = show(item)
+        if shown is None:
+            continue
+        if len(found) == limit:
+            return found, {"NextToken": _token(question, last)}
+        found.append(shown)
+        last = key(item)
+    return found, {}
 
 
 def _token(question: str, last: Key) -> str:

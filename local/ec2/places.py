@@ -2,116 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from local.ec2.errors import Ec2Error
-from local.ec2.filters import Fields, matching
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call
-from local.ec2.tags import tag_list
+from local.ec2.kinds import REGION, SUBNET, VPC, ZONE
+from local.ec2.listing import Listing
+from local.ec2.paging import Member
+from local.ec2.state import Call, Operation
 from local.ec2.world import COMPUTE_REGION, OPT_IN_REGIONS, REGIONS, VPC_CIDR, ZONES, Subnet, zone_id
 
-PAGES = Limits(lowest=5, highest=1000, default=1000)
 
-
-def describe_regions(call: Call) -> Answer:
-    """List the regions, those that need opting in as opted in."""
-    names = _known(call.get("RegionNames", ()), REGIONS, "RegionName")
-    regions = [
-        {
-            "RegionName": name,
-            "Endpoint": f"ec2.{name}.amazonaws.com",
-            "OptInStatus": "opted-in" if name in OPT_IN_REGIONS else "opt-in-not-required",
-        }
-        for name in names
-    ]
-    fields: Fields[dict[str, str]] = {
-        "region-name": lambda r: [r["RegionName"]],
-        "endpoint": lambda r: [r["Endpoint"]],
-        "opt-in-status": lambda r: [r["OptInStatus"]],
+def _region(_: Call, name: str) -> Member:
+    return {
+        "RegionName": name,
+        "Endpoint": f"ec2.{name}.amazonaws.com",
+        "OptInStatus": "opted-in" if name in OPT_IN_REGIONS else "opt-in-not-required",
     }
-    keep = matching(call.get("Filters", ()), fields)
-    return {"Regions": [region for region in regions if keep(region)]}
 
 
-def describe_availability_zones(call: Call) -> Answer:
-    """List the six zones of the compute region."""
-    zones = [
-        {
-            "ZoneName": zone,
-            "ZoneId": zone_id(zone),
-            "RegionName": COMPUTE_REGION,
-            "State": "available",
-            "OptInStatus": "opt-in-not-required",
-            "ZoneType": "availability-zone",
-            "GroupName": COMPUTE_REGION,
-            "NetworkBorderGroup": COMPUTE_REGION,
-            "Messages": [],
-        }
-        for zone in _known(call.get("ZoneNames", ()), ZONES, "ZoneName")
-    ]
-    fields: Fields[dict[str, Any]] = {
-        "zone-name": lambda z: [z["ZoneName"]],
-        "zone-id": lambda z: [z["ZoneId"]],
-        "region-name": lambda z: [z["RegionName"]],
-        "state": lambda z: [z["State"]],
-        "zone-type": lambda z: [z["ZoneType"]],
-        "opt-in-status": lambda z: [z["OptInStatus"]],
+def _zone(_: Call, zone: str) -> Member:
+    return {
+        "ZoneName": zone,
+        "ZoneId": zone_id(zone),
+        "RegionName": COMPUTE_REGION,
+        "State": "available",
+        "OptInStatus": "opt-in-not-required",
+        "ZoneType": "availability-zone",
+        "GroupName": COMPUTE_REGION,
+        "NetworkBorderGroup": COMPUTE_REGION,
+        "Messages": [],
     }
-    keep = matching(call.get("Filters", ()), fields)
-    return {"AvailabilityZones": [zone for zone in zones if keep(zone)]}
 
 
-def describe_vpcs(call: Call) -> Answer:
-    """Show the default VPC."""
-    state = call.state
-    if any(vpc_id != state.vpc_id for vpc_id in call.get("VpcIds", ())):
-        raise Ec2Error("InvalidVpcID.NotFound", f"The vpc IDs '{call.get('VpcIds')}' do not all exist")
-    vpc = {
-        "VpcId": state.vpc_id,
+def _vpc(call: Call, vpc_id: str) -> Member:
+    return {
+        "VpcId": vpc_id,
         "CidrBlock": VPC_CIDR,
         "IsDefault": True,
         "State": "available",
-        "OwnerId": state.account,
+        "OwnerId": call.state.account,
         "InstanceTenancy": "default",
-        "Tags": tag_list(state.tags.of(state.vpc_id, call.now)),
+        "Tags": call.state.tag_list(vpc_id),
     }
-    fields: Fields[dict[str, Any]] = {
-        "vpc-id": lambda v: [v["VpcId"]],
-        "cidr": lambda v: [v["CidrBlock"]],
-        "is-default": lambda _: ["true"],
-        "isDefault": lambda _: ["true"],
-        "state": lambda v: [v["State"]],
-        "owner-id": lambda v: [v["OwnerId"]],
-    }
-    keep = matching(call.get("Filters", ()), fields, lambda v: state.tags.of(v["VpcId"], call.now))
-    return {"Vpcs": [vpc] if keep(vpc) else []}
 
 
-def describe_subnets(call: Call) -> Answer:
-    """List the subnets with the addresses that are left in each."""
-    state = call.state
-    ids = call.get("SubnetIds", ())
-    if unknown := [i for i in ids if i not in state.subnets]:
-        raise Ec2Error("InvalidSubnetID.NotFound", f"The subnet ID '{unknown[0]}' does not exist")
-    fields: Fields[Subnet] = {
-        "subnet-id": lambda s: [s.subnet_id],
-        "vpc-id": lambda s: [s.vpc_id],
-        "availability-zone": lambda s: [s.zone],
-        "availability-zone-id": lambda s: [zone_id(s.zone)],
-        "cidr-block": lambda s: [s.cidr],
-        "state": lambda _: ["available"],
-        "default-for-az": lambda _: ["true"],
-        "owner-id": lambda _: [state.account],
-    }
-    keep = matching(call.get("Filters", ()), fields, lambda s: state.tags.of(s.subnet_id, call.now))
-    chosen = [s for s in state.subnets.values() if not ids or s.subnet_id in ids]
-    chosen.sort(key=lambda s: s.subnet_id)
-    found, token = page(chosen, call.parameters, PAGES, key=lambda s: s.subnet_id, keep=keep)
-    return {"Subnets": [_subnet(call, s) for s in found], **token}
-
-
-def _subnet(call: Call, subnet: Subnet) -> Answer:
+def _subnet(call: Call, subnet: Subnet) -> Member:
     account = call.state.account
     return {
         "SubnetId": subnet.subnet_id,
@@ -125,19 +57,40 @@ def _subnet(call: Call, subnet: Subnet) -> Answer:
         "MapPublicIpOnLaunch": True,
         "State": "available",
         "OwnerId": account,
-        "Tags": tag_list(call.state.tags.of(subnet.subnet_id, call.now)),
+        "Tags": call.state.tag_list(subnet.subnet_id),
     }
 
 
-def _known(asked: list[str] | tuple[str, ...], known: tuple[str, ...], name: str) -> list[str]:
-    if unknown := [one for one in asked if one not in known]:
-        raise Ec2Error("InvalidParameterValue", f"Invalid {name}: {unknown[0]}")
-    return [one for one in known if not asked or one in asked]
-
-
-OPERATIONS = {
-    "DescribeRegions": describe_regions,
-    "DescribeAvailabilityZones": describe_availability_zones,
-    "DescribeVpcs": describe_vpcs,
-    "DescribeSubnets": describe_subnets,
+OPERATIONS: dict[str, Operation] = {
+    "DescribeRegions": Listing[str](
+        member="Regions",
+        store=lambda _: {name: name for name in REGIONS},
+        show=_region,
+        kind=REGION,
+        tagged=False,
+        filters="region-name endpoint opt-in-status",
+    ),
+    "DescribeAvailabilityZones": Listing[str](
+        member="AvailabilityZones",
+        store=lambda _: {zone: zone for zone in ZONES},
+        show=_zone,
+        kind=ZONE,
+        tagged=False,
+        filters="zone-name zone-id region-name state zone-type opt-in-status",
+    ),
+    "DescribeVpcs": Listing[str](
+        member="Vpcs",
+        store=lambda call: {call.state.vpc_id: call.state.vpc_id},
+        show=_vpc,
+        kind=VPC,
+        filters="vpc-id cidr=CidrBlock is-default isDefault=IsDefault state owner-id",
+    ),
+    "DescribeSubnets": Listing[Subnet](
+        member="Subnets",
+        store=lambda call: call.state.subnets,
+        show=_subnet,
+        kind=SUBNET,
+        filters="subnet-id vpc-id availability-zone availability-zone-id cidr-block state default-for-az"
+        " owner-id",
+    ),
 }

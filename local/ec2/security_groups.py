@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from local.ec2.errors import Ec2Error, invalid_value, missing
-from local.ec2.filters import Fields, matching
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call, State
-from local.ec2.tags import tag_list, tag_specifications
+from local.ec2.kinds import GROUP, VPC, unknown
+from local.ec2.listing import Listing
+from local.ec2.paging import Member
+from local.ec2.state import Answer, Call, Operation, State
+from local.ec2.tags import tag_list
 
-PAGES = Limits(lowest=5, highest=1000, default=1000)
 EVERYWHERE = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
 def make_group(
-    state: State, *, name: str, description: str, vpc_id: str, tags: Mapping[str, str] | None = None
+    state: State, name: str, description: str, vpc_id: str, tags: Mapping[str, str] | None = None
 ) -> str:
     """Add a security group with EC2's first rule, everything outward, and return its id."""
     if vpc_id != state.vpc_id:
-        raise Ec2Error("InvalidVpcID.NotFound", f"The vpc ID '{vpc_id}' does not exist")
+        raise unknown(VPC, vpc_id)
     if any(group["GroupName"] == name for group in state.groups.values()):
-        raise Ec2Error(
-            "InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc_id}'"
-        )
+        message = f"The security group '{name}' already exists for VPC '{vpc_id}'"
+        raise Ec2Error("InvalidGroup.Duplicate", message)
     group_id = state.chance.id("sg")
     state.groups[group_id] = {
         "GroupId": group_id,
@@ -45,14 +43,8 @@ def create_security_group(call: Call) -> Answer:
     name = call.need("GroupName")
     if not isinstance(name, str) or len(name) > 255 or name.startswith("sg-") or name == "default":
         raise invalid_value("GroupName", name)
-    tags = tag_specifications(call.get("TagSpecifications", ()), {"security-group"}).get("security-group", {})
-    group_id = make_group(
-        call.state,
-        name=name,
-        description=call.need("Description"),
-        vpc_id=call.get("VpcId", call.state.vpc_id),
-        tags=tags,
-    )
+    tags, vpc_id = call.tags("security-group"), call.get("VpcId", call.state.vpc_id)
+    group_id = make_group(call.state, name, call.need("Description"), vpc_id, tags)
     call.state.appears_late(group_id, call.state.timing.group_visibility)
     return {"GroupId": group_id, "Tags": tag_list(tags)}
 
@@ -62,38 +54,17 @@ def delete_security_group(call: Call) -> Answer:
     group = _group(call)
     group_id = group["GroupId"]
     if group["GroupName"] == "default":
-        raise Ec2Error(
-            "CannotDelete", f'the specified group: "{group_id}" name: "default" cannot be deleted by a user'
-        )
+        message = f'the specified group: "{group_id}" name: "default" cannot be deleted by a user'
+        raise Ec2Error("CannotDelete", message)
     if any(group_id in i.group_ids for i in call.state.instances.values() if i.state != "terminated"):
         raise Ec2Error("DependencyViolation", f"resource {group_id} has a dependent object")
     del call.state.groups[group_id]
-    call.state.tags.forget(group_id)
+    call.state.forget(group_id)
     return {"Return": True, "GroupId": group_id}
 
 
-def describe_security_groups(call: Call) -> Answer:
-    """DescribeSecurityGroups by id, name or filter."""
-    state, ids, names = call.state, call.get("GroupIds", ()), call.get("GroupNames", ())
-    shown = {i: group for i, group in state.groups.items() if state.appears(i)}
-    known = {group["GroupName"] for group in shown.values()}
-    if unknown := [i for i in ids if i not in shown] + [n for n in names if n not in known]:
-        raise Ec2Error("InvalidGroup.NotFound", f"The security group '{unknown[0]}' does not exist")
-    fields: Fields[dict[str, Any]] = {
-        "group-id": lambda g: [g["GroupId"]],
-        "group-name": lambda g: [g["GroupName"]],
-        "vpc-id": lambda g: [g["VpcId"]],
-        "description": lambda g: [g["Description"]],
-        "owner-id": lambda g: [g["OwnerId"]],
-    }
-    keep = matching(call.get("Filters", ()), fields, lambda g: state.tags.of(g["GroupId"], call.now))
-    groups = sorted(shown.values(), key=lambda g: str(g["GroupId"]))
-    wanted = [
-        g for g in groups if (not ids or g["GroupId"] in ids) and (not names or g["GroupName"] in names)
-    ]
-    found, token = page(wanted, call.parameters, PAGES, key=lambda g: str(g["GroupId"]), keep=keep)
-    tagged = [g | {"Tags": tag_list(state.tags.of(g["GroupId"], call.now))} for g in found]
-    return {"SecurityGroups": tagged, **token}
+def _shown(call: Call, group: Member) -> Member:
+    return group | {"Tags": call.state.tag_list(group["GroupId"])}
 
 
 def authorize(call: Call) -> Answer:
@@ -115,32 +86,45 @@ def revoke(call: Call) -> Answer:
     return {"Return": True}
 
 
-def _rules(call: Call) -> tuple[list[dict[str, Any]], Sequence[dict[str, Any]]]:
+def _rules(call: Call) -> tuple[list[Member], Sequence[Member]]:
     member = "IpPermissionsEgress" if call.operation.endswith("Egress") else "IpPermissions"
-    rules: list[dict[str, Any]] = _group(call)[member]
+    rules: list[Member] = _group(call)[member]
     return rules, copy.deepcopy(call.get("IpPermissions")) or [_single_rule(call)]
 
 
-def _single_rule(call: Call) -> dict[str, Any]:
+def _single_rule(call: Call) -> Member:
     """Return the rule of a request in the short form: one protocol, one port range, one CIDR."""
     rule = {"IpProtocol": call.need("IpProtocol"), "IpRanges": [{"CidrIp": call.need("CidrIp")}]}
     return rule | {name: call.get(name) for name in ("FromPort", "ToPort") if call.get(name) is not None}
 
 
-def _group(call: Call) -> dict[str, Any]:
+def _group(call: Call) -> Member:
     wanted = call.get("GroupId") or call.get("GroupName")
     if not wanted:
         raise missing("GroupId")
-    for group in call.state.groups.values():
-        if wanted in (group["GroupId"], group["GroupName"]) and call.state.appears(group["GroupId"]):
-            return group
-    raise Ec2Error("InvalidGroup.NotFound", f"The security group '{wanted}' does not exist")
+    group: Member = call.state.groups[_id_of(call, wanted)]
+    return group
 
 
-OPERATIONS = {
+def _id_of(call: Call, wanted: str) -> str:
+    """Return the id of the group that an id or a name means."""
+    for group_id, group in call.state.groups.items():
+        if wanted in (group_id, group["GroupName"]) and call.state.appears(group_id):
+            return group_id
+    raise unknown(GROUP, wanted)
+
+
+OPERATIONS: dict[str, Operation] = {
     "CreateSecurityGroup": create_security_group,
     "DeleteSecurityGroup": delete_security_group,
-    "DescribeSecurityGroups": describe_security_groups,
+    "DescribeSecurityGroups": Listing[Member](
+        member="SecurityGroups",
+        store=lambda call: call.state.groups,
+        show=_shown,
+        kind=GROUP,
+        named=lambda call: [_id_of(call, name) for name in call.get("GroupNames", ())],
+        filters="group-id group-name vpc-id description owner-id",
+    ),
     "AuthorizeSecurityGroupIngress": authorize,
     "AuthorizeSecurityGroupEgress": authorize,
     "RevokeSecurityGroupIngress": revoke,

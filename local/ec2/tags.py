@@ -17,6 +17,7 @@ from local.ec2.lateness import Late
 TAGS_PER_RESOURCE = 50
 """Source: EC2 user guide, "Tag restrictions" (128 and 256 characters, too)."""
 
+TAGGED_AT_LAUNCH = frozenset({"instance", "volume", "network-interface", "spot-instances-request"})
 _IMDS_KEY = re.compile(r"[A-Za-z0-9+\-=._:@,]+")
 
 
@@ -25,8 +26,7 @@ class Tags:
 
     def __init__(self) -> None:
         self._tags: dict[str, dict[str, str]] = {}
-        self._late: Late[str | None] = Late()
-        self._unsettled: dict[str, set[str]] = {}
+        self._late: dict[str, Late[str | None]] = {}
         self._holders: dict[tuple[str, str], dict[str, None]] = {}
         self._carried: dict[str, set[tuple[str, str]]] = {}
 
@@ -47,34 +47,31 @@ class Tags:
             del self._tags[resource][key]
 
     def _delay(self, resource: str, key: str, value: str | None, visible_at: datetime | None) -> None:
+        late = self._late.setdefault(resource, Late())
         if visible_at is None:
-            self._late.forget((resource, key))
+            late.forget(key)
         else:
-            self._late.change((resource, key), self._tags[resource].get(key), value, visible_at)
-            self._unsettled.setdefault(resource, set()).add(key)
+            late.change(key, self._tags[resource].get(key), value, visible_at)
 
     def forget(self, resource: str) -> None:
         """Drop everything about *resource*."""
         for carried in self._carried.pop(resource, ()):
             self._holders[carried].pop(resource, None)
-        for key in self._unsettled.pop(resource, ()):
-            self._late.forget((resource, key))
+        self._late.pop(resource, None)
         self._tags.pop(resource, None)
 
     def of(self, resource: str, now: datetime | None = None) -> Mapping[str, str]:
         """Return the tags of *resource*: those that show at *now*, or the true ones without it."""
-        true = self._tags.get(resource, {})
-        if now is None or resource not in self._unsettled:
+        true, late = self._tags.get(resource, {}), self._late.get(resource)
+        if now is None or late is None:
             return true
-        shown = dict(true)
-        for key in self._unsettled[resource]:
-            shown.pop(key, None)
-            if (value := self._late.shown((resource, key), true.get(key), now)) is not None:
-                shown[key] = value
-        self._unsettled[resource] = {k for k in self._unsettled[resource] if (resource, k) in self._late}
-        if not self._unsettled[resource]:
-            del self._unsettled[resource]
-        return shown
+        unsettled = late.unsettled(now)
+        if not unsettled:
+            del self._late[resource]
+            return true
+        changing = {str(key): late.shown(key, true.get(str(key)), now) for key in list(unsettled)}
+        shown: dict[str, str | None] = {**true, **changing}
+        return {key: value for key, value in shown.items() if value is not None}
 
     def holders(self, key: str, value: str) -> Collection[str]:
         """Return the resources that carry this tag or did, visible or not: no other can show it."""
@@ -118,6 +115,17 @@ def tag_specifications(
             raise invalid_value("ResourceType", kind, "Not a type that this call tags, or named twice.")
         by_type[kind] = tag_map(specification.get("Tags", ()))
     return by_type
+
+
+def tags_at_birth(
+    data: Mapping[str, Any], asked: Mapping[str, Mapping[str, str]], own: Mapping[str, str]
+) -> dict[str, Mapping[str, str]]:
+    """Return tags by resource type: the template's, over them the request's, over them EC2's own."""
+    known = tag_specifications(data.get("TagSpecifications", ()), TAGGED_AT_LAUNCH)
+    tags: dict[str, Mapping[str, str]] = dict(known)
+    for kind, more in asked.items():
+        tags[kind] = {**tags.get(kind, {}), **more}
+    return tags | {"instance": {**tags.get("instance", {}), **own}}
 
 
 def readable_from_metadata(tags: Mapping[str, str]) -> bool:

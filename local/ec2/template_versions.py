@@ -7,16 +7,15 @@ is the one with the highest number.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from local.ec2.errors import invalid_value, missing
-from local.ec2.filters import Fields, matching
-from local.ec2.image_launches import image_id_of
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call, State
+from local.ec2.errors import missing
+from local.ec2.images import image_id_of
+from local.ec2.listing import Listing
+from local.ec2.paging import Limits, Member
+from local.ec2.state import Answer, Call, Operation
 from local.ec2.templates import (
-    LONGEST_TOKEN,
     Template,
     Version,
     add_version,
@@ -26,27 +25,11 @@ from local.ec2.templates import (
     with_warnings,
 )
 
-PAGES = Limits(lowest=1, highest=200, default=200)
-LARGEST_BATCH = 200
-"""Source: EC2 API reference, DeleteLaunchTemplateVersions."""
-
 _NAMES = frozenset({"$Latest", "$Default"})
-_TEXT_FIELDS = {
-    "image-id": ("ImageId",),
-    "instance-type": ("InstanceType",),
-    "ebs-optimized": ("EbsOptimized",),
-    "iam-instance-profile": ("IamInstanceProfile", "Arn"),
-    "http-tokens": ("MetadataOptions", "HttpTokens"),
-    "http-endpoint": ("MetadataOptions", "HttpEndpoint"),
-}
 
 
 def create_version(call: Call) -> Answer:
-    """CreateLaunchTemplateVersion, once per client token."""
-    return call.once(lambda: _create(call), longest=LONGEST_TOKEN)
-
-
-def _create(call: Call) -> Answer:
+    """CreateLaunchTemplateVersion, from a source version or from nothing."""
     template, data = find_template(call.state, call.parameters), call.get("LaunchTemplateData")
     if data is None:
         raise missing("LaunchTemplateData")
@@ -54,7 +37,7 @@ def _create(call: Call) -> Answer:
         inherited = find_version(call.state, {**_named(call), "Version": source})["LaunchTemplateData"]
         data = {**_without_snapshots(inherited), **data}
     version = add_version(call, template, data)
-    return with_warnings(call, data, {"LaunchTemplateVersion": _shown(template, version)})
+    return with_warnings(call, data, {"LaunchTemplateVersion": _member(template, version)})
 
 
 def _named(call: Call) -> dict[str, Any]:
@@ -70,95 +53,59 @@ def _without_snapshots(source: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _shown(template: Template, version: Version) -> dict[str, Any]:
-    names: dict[str, Any] = {k: template[k] for k in ("LaunchTemplateId", "LaunchTemplateName")}
+def _names(template: Template) -> dict[str, Any]:
+    return {k: template[k] for k in ("LaunchTemplateId", "LaunchTemplateName")}
+
+
+def _member(template: Template, version: Version) -> Member:
     given = {k: v for k, v in version.items() if v is not None}
-    return names | given | {"DefaultVersion": version["VersionNumber"] == template["Default"]}
+    return _names(template) | given | {"DefaultVersion": version["VersionNumber"] == template["Default"]}
 
 
-def describe_versions(call: Call) -> Answer:
-    """DescribeLaunchTemplateVersions of one template, newest first, or every template's latest or default."""
-    shown = sorted(_chosen(call), key=_key)
+def _shown(call: Call, version: Member) -> Member | None:
+    """Return a version between MinVersion and MaxVersion; ResolveAlias asks for its image instead of an alias."""
     lowest, highest = int(call.get("MinVersion", 0)), int(call.get("MaxVersion", 0)) or float("inf")
-    fields: Fields[dict[str, Any]] = {
-        "create-time": lambda v: [v["CreateTime"].isoformat()],
-        "is-default-version": lambda v: [str(v["DefaultVersion"]).lower()],
-        **{name: (lambda v, p=path: _read(v, p)) for name, path in _TEXT_FIELDS.items()},  # type: ignore[misc]
-    }
-    passes = matching(call.get("Filters", ()), fields)
-
-    def keep(version: dict[str, Any]) -> bool:
-        return lowest <= version["VersionNumber"] <= highest and passes(version)
-
-    found, token = page(shown, call.parameters, PAGES, key=_key, keep=keep)
-    if call.get("ResolveAlias"):
-        found = [_resolved(call, version) for version in found]
-    return {"LaunchTemplateVersions": found, **token}
-
-
-def _resolved(call: Call, version: dict[str, Any]) -> dict[str, Any]:
-    """Return *version* with the image that its alias stands for now."""
+    if not lowest <= version["VersionNumber"] <= highest:
+        return None
     data = version["LaunchTemplateData"]
-    image = {"ImageId": image_id_of(call.state, call.region, data["ImageId"])} if "ImageId" in data else {}
-    return version | {"LaunchTemplateData": {**data, **image}}
+    if not call.get("ResolveAlias") or "ImageId" not in data:
+        return version
+    image_id = image_id_of(call.state, call.region, data["ImageId"])
+    return version | {"LaunchTemplateData": {**data, "ImageId": image_id}}
 
 
-def _key(version: Mapping[str, Any]) -> str:
-    return f"{version['LaunchTemplateId']}/{10**9 - version['VersionNumber']:010d}"
-
-
-def _read(version: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    value: Any = version["LaunchTemplateData"]
-    for name in path:
-        value = (value or {}).get(name)
-    return [] if value is None else [str(value).lower() if isinstance(value, bool) else str(value)]
-
-
-def _chosen(call: Call) -> Iterator[dict[str, Any]]:
-    state, asked = call.state, call.get("Versions", ())
-    if named := _named(call):
-        template = find_template(state, named)
-        if not asked:
-            yield from (_shown(template, version) for version in template["Versions"].values())
-        numbers = {find_version(state, {**named, "Version": one})["VersionNumber"] for one in asked}
-        yield from (_shown(template, template["Versions"][number]) for number in numbers)
-    elif not asked or not _NAMES.issuperset(asked):
+def _chosen(call: Call) -> dict[str, Member]:
+    """Return the versions that are asked for, newest first: of one template, or every latest or default one."""
+    state, asked, named = call.state, call.get("Versions", ()), _named(call)
+    if not named and (not asked or not _NAMES.issuperset(asked)):
         raise missing("LaunchTemplateId")
-    else:
-        for template in state.templates.values():
-            numbers = {_number(state, template, one) for one in asked}
-            yield from (_shown(template, template["Versions"][number]) for number in numbers)
-
-
-def _number(state: State, template: Template, name: str) -> int:
-    which = {"LaunchTemplateId": template["LaunchTemplateId"], "Version": name}
-    return int(find_version(state, which)["VersionNumber"])
+    found: dict[str, Member] = {}
+    for template in [find_template(state, named)] if named else state.templates.values():
+        which = {"LaunchTemplateId": template["LaunchTemplateId"]}
+        versions = [find_version(state, {**which, "Version": one}) for one in asked]
+        for version in versions if asked else template["Versions"].values():
+            key = f"{template['LaunchTemplateId']}/{10**9 - version['VersionNumber']:010d}"
+            found[key] = _member(template, version)
+    return found
 
 
 def modify_launch_template(call: Call) -> Answer:
     """ModifyLaunchTemplate: say which version is the default."""
-    return call.once(lambda: _modify(call), longest=LONGEST_TOKEN)
-
-
-def _modify(call: Call) -> Answer:
     version = call.need("DefaultVersion")
     template = find_template(call.state, call.parameters)
     found = find_version(call.state, {**_named(call), "Version": version})
     template["Default"] = found["VersionNumber"]
-    return {"LaunchTemplate": head(call.state, template)}
+    return {"LaunchTemplate": head(call, template)}
 
 
 def delete_versions(call: Call) -> Answer:
     """DeleteLaunchTemplateVersions: each version by itself; the default one stays."""
     template, asked = find_template(call.state, call.parameters), call.need("Versions")
-    if len(asked) > LARGEST_BATCH:
-        raise invalid_value("Versions", len(asked), f"At most {LARGEST_BATCH} in one request.")
-    names = {k: template[k] for k in ("LaunchTemplateId", "LaunchTemplateName")}
     deleted, failed = [], []
     for text in asked:
         number = int(text) if text.isdecimal() else 0
         code = _undeletable(template, number)
-        one = {**names, "VersionNumber": number}
+        one = {**_names(template), "VersionNumber": number}
         if code:
             message = f"Version {text} of {template['LaunchTemplateId']} was not deleted."
             failed.append(one | {"ResponseError": {"Code": code, "Message": message}})
@@ -178,9 +125,20 @@ def _undeletable(template: Template, number: int) -> str:
     return "unexpectedError" if number == template["Default"] else ""
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Operation] = {
     "CreateLaunchTemplateVersion": create_version,
-    "DescribeLaunchTemplateVersions": describe_versions,
+    "DescribeLaunchTemplateVersions": Listing[Member](
+        member="LaunchTemplateVersions",
+        store=_chosen,
+        show=_shown,
+        limits=Limits(1, 200),
+        tagged=False,
+        filters="create-time is-default-version=DefaultVersion image-id=LaunchTemplateData.ImageId"
+        " instance-type=LaunchTemplateData.InstanceType ebs-optimized=LaunchTemplateData.EbsOptimized"
+        " iam-instance-profile=LaunchTemplateData.IamInstanceProfile.Arn"
+        " http-tokens=LaunchTemplateData.MetadataOptions.HttpTokens"
+        " http-endpoint=LaunchTemplateData.MetadataOptions.HttpEndpoint",
+    ),
     "ModifyLaunchTemplate": modify_launch_template,
     "DeleteLaunchTemplateVersions": delete_versions,
 }

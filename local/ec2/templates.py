@@ -13,47 +13,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.ec2.errors import Ec2Error
-from local.ec2.filters import Fields, matching
-from local.ec2.image_launches import image_id_of
-from local.ec2.images import find_image
-from local.ec2.paging import Limits, page
+from local.ec2.image_rules import ALIAS
+from local.ec2.images import find_image, image_id_of
+from local.ec2.kinds import GROUP, TEMPLATE, find
+from local.ec2.listing import Listing
+from local.ec2.paging import Limits, Member
 from local.ec2.quotas import MAX_TEMPLATES
-from local.ec2.state import Answer, Call, State
-from local.ec2.tags import tag_list, tag_specifications
+from local.ec2.state import Answer, Call, Operation, State
+from local.ec2.tags import TAGGED_AT_LAUNCH, tag_specifications
 
-PAGES = Limits(lowest=1, highest=200, default=200)
 USER_DATA_BYTES = 16 * 1024
 """Raw, before base64. Source: EC2 user guide, "Work with instance user data"."""
 
 _NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}")
-_TAGGED_AT_LAUNCH = {"instance", "volume", "network-interface", "spot-instances-request"}
-LONGEST_TOKEN = 128
-"""Source: EC2 API reference, CreateLaunchTemplate and CreateLaunchTemplateVersion."""
 
 Template = dict[str, Any]
 Version = dict[str, Any]
 
 
 def create_launch_template(call: Call) -> Answer:
-    """CreateLaunchTemplate, once per client token."""
-    return call.once(lambda: _create(call), longest=LONGEST_TOKEN)
-
-
-def _create(call: Call) -> Answer:
+    """CreateLaunchTemplate with its first version."""
     name, data = call.need("LaunchTemplateName"), call.need("LaunchTemplateData")
     if not _NAME.fullmatch(name):
         message = f"The name '{name}' needs 3 to 128 of: letters, digits, ( ) . - / _"
         raise Ec2Error("InvalidLaunchTemplateName.MalformedException", message)
     if any(t["LaunchTemplateName"] == name for t in call.state.templates.values()):
-        raise Ec2Error(
-            "InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use."
-        )
-    tags = tag_specifications(call.get("TagSpecifications", ()), {"launch-template"}).get(
-        "launch-template", {}
-    )
+        message = "Launch template name already in use."
+        raise Ec2Error("InvalidLaunchTemplateName.AlreadyExistsException", message)
+    tags = call.tags("launch-template")
     call.state.quotas.check_count("launch-templates", call.state.templates, MAX_TEMPLATES)
+    template_id = call.state.chance.id("lt")
     template = {
-        "LaunchTemplateId": call.state.chance.id("lt"),
+        "LaunchTemplateId": template_id,
         "LaunchTemplateName": name,
         "CreateTime": call.now,
         "CreatedBy": f"arn:aws:iam::{call.state.account}:root",
@@ -62,17 +53,17 @@ def _create(call: Call) -> Answer:
         "Versions": {},
     }
     add_version(call, template, data)
-    call.state.templates[template["LaunchTemplateId"]] = template
-    call.state.appears_late(template["LaunchTemplateId"], call.state.timing.template_visibility)
-    call.state.tags.put(template["LaunchTemplateId"], tags)
-    return with_warnings(call, data, {"LaunchTemplate": head(call.state, template)})
+    call.state.templates[template_id] = template
+    call.state.appears_late(template_id, call.state.timing.template_visibility)
+    call.state.tags.put(template_id, tags)
+    return with_warnings(call, data, {"LaunchTemplate": head(call, template)})
 
 
 def add_version(call: Call, template: Template, data: Mapping[str, Any]) -> Version:
     """Give *template* its next version, unless EC2 could not store *data*."""
     check_user_data(data.get("UserData", ""))
     image_id_of(call.state, call.region, data.get("ImageId", ""))
-    tag_specifications(data.get("TagSpecifications", ()), _TAGGED_AT_LAUNCH)
+    tag_specifications(data.get("TagSpecifications", ()), TAGGED_AT_LAUNCH)
     version = {
         "VersionNumber": template["Next"],
         "VersionDescription": call.get("VersionDescription"),
@@ -107,30 +98,43 @@ def group_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(data.get("SecurityGroupIds") or interfaces[0].get("Groups") or ())
 
 
+def check_groups(call: Call, data: Mapping[str, Any]) -> None:
+    """Refuse security groups that do not exist, or are not known yet."""
+    find(GROUP, group_ids(data), call.state.seen(call.state.groups))
+
+
 def _warnings(call: Call, data: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
-    if (image_id := data.get("ImageId")) and not image_id.startswith("resolve:ssm:"):
+    image_id = data.get("ImageId", ALIAS)
+    for check in (
+        lambda: image_id.startswith(ALIAS) or find_image(call.state, call.region, image_id),
+        lambda: check_groups(call, data),
+    ):
         try:
-            find_image(call.state, call.region, image_id)
+            check()
         except Ec2Error as error:
             found.append({"Code": error.code, "Message": error.message})
-    absent = [
-        group_id
-        for group_id in group_ids(data)
-        if group_id not in call.state.groups or not call.state.appears(group_id)
-    ]
-    code, message = "InvalidGroup.NotFound", "The security group '{}' does not exist"
-    return found + [{"Code": code, "Message": message.format(group_id)} for group_id in absent]
+    return found
 
 
 def find_template(state: State, specification: Mapping[str, Any]) -> Template:
     """Return the template that *specification* names by id or name."""
     template_id, name = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
     if bool(template_id) == bool(name):
-        raise Ec2Error(
-            "InvalidLaunchTemplate", "Name a launch template by its id or by its name, one of them."
-        )
-    return _by_id(state, template_id) if template_id else _by_name(state, str(name))
+        message = "Name a launch template by its id or by its name, one of them."
+        raise Ec2Error("InvalidLaunchTemplate", message)
+    template_id = template_id or _id_of(state, str(name))
+    template: Template = find(TEMPLATE, [template_id], state.seen(state.templates))[0]
+    return template
+
+
+def _id_of(state: State, name: str) -> str:
+    """Return the id of the template with a name."""
+    for template_id, template in state.templates.items():
+        if template["LaunchTemplateName"] == name and state.appears(template_id):
+            return template_id
+    message = f"The specified launch template, with template name {name}, does not exist."
+    raise Ec2Error("InvalidLaunchTemplateName.NotFoundException", message)
 
 
 def find_version(state: State, specification: Mapping[str, Any]) -> Version:
@@ -153,63 +157,35 @@ def template_tags(state: State, specification: Mapping[str, Any]) -> dict[str, s
     }
 
 
-def _by_id(state: State, template_id: str) -> Template:
-    if not re.fullmatch(r"lt-[0-9a-f]{17}", template_id):
-        raise Ec2Error("InvalidLaunchTemplateId.Malformed", f"Invalid launch template id '{template_id}'.")
-    if template_id not in state.templates or not state.appears(template_id):
-        message = f"The specified launch template, with template ID {template_id}, does not exist."
-        raise Ec2Error("InvalidLaunchTemplateId.NotFound", message)
-    return state.templates[template_id]
-
-
-def _by_name(state: State, name: str) -> Template:
-    for template in state.templates.values():
-        if template["LaunchTemplateName"] == name and state.appears(template["LaunchTemplateId"]):
-            return template
-    message = f"The specified launch template, with template name {name}, does not exist."
-    raise Ec2Error("InvalidLaunchTemplateName.NotFoundException", message)
-
-
-def head(state: State, template: Template) -> dict[str, Any]:
+def head(call: Call, template: Template) -> Member:
     """Return what EC2 shows of a template beside its versions."""
     kept = ("LaunchTemplateId", "LaunchTemplateName", "CreateTime", "CreatedBy")
-    tags = tag_list(state.tags.of(template["LaunchTemplateId"], state.agenda.now))
     return {k: template[k] for k in kept} | {
         "DefaultVersionNumber": template["Default"],
         "LatestVersionNumber": max(template["Versions"]),
-        "Tags": tags,
+        "Tags": call.state.tag_list(template["LaunchTemplateId"]),
     }
-
-
-def describe_launch_templates(call: Call) -> Answer:
-    """DescribeLaunchTemplates; one unknown id or name fails the call."""
-    state = call.state
-    named = [_by_id(state, i) for i in call.get("LaunchTemplateIds", ())]
-    named += [_by_name(state, n) for n in call.get("LaunchTemplateNames", ())]
-    fields: Fields[Template] = {
-        "launch-template-name": lambda t: [t["LaunchTemplateName"]],
-        "create-time": lambda t: [t["CreateTime"].isoformat()],
-    }
-    keep = matching(call.get("Filters", ()), fields, lambda t: state.tags.of(t["LaunchTemplateId"], call.now))
-    visible = (t for i, t in state.templates.items() if state.appears(i))
-    templates = sorted(named or visible, key=lambda t: str(t["LaunchTemplateId"]))
-    found, token = page(
-        templates, call.parameters, PAGES, key=lambda t: str(t["LaunchTemplateId"]), keep=keep
-    )
-    return {"LaunchTemplates": [head(state, t) for t in found], **token}
 
 
 def delete_launch_template(call: Call) -> Answer:
     """DeleteLaunchTemplate; what was launched from it stays."""
     template = find_template(call.state, call.parameters)
-    shown = head(call.state, template)
+    shown = head(call, template)
     del call.state.templates[template["LaunchTemplateId"]]
-    call.state.tags.forget(template["LaunchTemplateId"])
+    call.state.forget(template["LaunchTemplateId"])
     return {"LaunchTemplate": shown}
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Operation] = {
     "CreateLaunchTemplate": create_launch_template,
-    "DescribeLaunchTemplates": describe_launch_templates,
+    "DescribeLaunchTemplates": Listing[Template](
+        member="LaunchTemplates",
+        store=lambda call: call.state.templates,
+        show=head,
+        kind=TEMPLATE,
+        named=lambda call: [_id_of(call.state, n) for n in call.get("LaunchTemplateNames", ())],
+        limits=Limits(1, 200),
+        filters="launch-template-name create-time",
+    ),
     "DeleteLaunchTemplate": delete_launch_template,
 }

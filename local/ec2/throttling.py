@@ -9,13 +9,12 @@ more than a bucket holds passes when the bucket is full.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from local.ec2.catalogue import DATA
+from local.ec2.catalogue import rows
 from local.ec2.errors import Ec2Error
 
 if TYPE_CHECKING:
@@ -24,13 +23,8 @@ if TYPE_CHECKING:
 READING = ("Describe", "Get", "List", "Search")
 SMALLER_IF_UNFILTERED = frozenset(
     {
-        "DescribeInstances",
-        "DescribeInstanceStatus",
-        "DescribeNetworkInterfaces",
-        "DescribeSecurityGroups",
-        "DescribeSnapshots",
-        "DescribeSpotInstanceRequests",
-        "DescribeVolumes",
+        *("DescribeInstances", "DescribeInstanceStatus", "DescribeNetworkInterfaces"),
+        *("DescribeSecurityGroups", "DescribeSnapshots", "DescribeVolumes"),
     }
 )
 """Asked without a filter and without pages these draw on a smaller bucket; ids are no filter."""
@@ -50,13 +44,12 @@ class Bucket(NamedTuple):
 @cache
 def _table() -> dict[tuple[str, str], Bucket]:
     """Return the published buckets by kind and by the first word of what they are for."""
-    with (DATA / "ec2-api-throttle.csv").open(newline="") as lines:
-        return {
-            (row["kind"].split()[0], (word := row["action_or_category"].split()[0])): Bucket(
-                f"{row['kind']} {word}", int(row["bucket_capacity"]), float(row["refill_per_second"])
-            )
-            for row in csv.DictReader(lines)
-        }
+    return {
+        (row["kind"].split()[0], (word := row["action_or_category"].split()[0])): Bucket(
+            f"{row['kind']} {word}", int(row["bucket_capacity"]), float(row["refill_per_second"])
+        )
+        for row in rows("ec2-api-throttle.csv")
+    }
 
 
 class Throttle:

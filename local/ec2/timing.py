@@ -5,7 +5,7 @@ A pair is (shortest, longest) in seconds; each delay is drawn between them from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 Seconds = tuple[float, float]
@@ -21,7 +21,7 @@ class Timing:
     shutting_down: Seconds = (5.0, 30.0)
     stopping: Seconds = (10.0, 60.0)
     console: Seconds = (60.0, 240.0)
-    """How long after a boot the console output shows without ``Latest``."""
+    """How long after a boot the console output shows."""
     describable_after_termination: timedelta = timedelta(hours=1)
     state_visibility: Seconds = (0.0, 3.0)
     """How long DescribeInstances may still show the state before a change."""
@@ -50,27 +50,6 @@ class Timing:
 HARSH = Timing()
 """Late by default, as EC2 on a bad day: new ids are unknown for seconds, tags come on their own time."""
 
-PROMPT = Timing(
-    pending=(0, 0),
-    visibility=(0, 0),
-    tag_visibility=(0, 0),
-    shutting_down=(0, 0),
-    stopping=(0, 0),
-    console=(0, 0),
-    state_visibility=(0, 0),
-    group_visibility=(0, 0),
-    image_copy=(0, 0),
-    quota_release=(0, 0),
-    throttled=False,
-    volume_creating=(0, 0),
-    volume_deleting=(0, 0),
-    attaching=(0, 0),
-    detaching=(0, 0),
-    modifying=(0, 0),
-    optimizing=(0, 0),
-    optimizing_per_tib=(0, 0),
-    snapshot=(0, 0),
-    snapshot_per_tib=(0, 0),
-    modification_failures=0,
-)
+_LATE = {f.name: (0, 0) for f in fields(Timing) if isinstance(f.default, tuple)}
+PROMPT: Timing = replace(HARSH, throttled=False, modification_failures=0, **_LATE)  # type: ignore[arg-type]
 """Everything by the next call, for tests about something else."""

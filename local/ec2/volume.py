@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ class Shape:
     size_gib: int
     iops: int | None
     throughput_mibps: int | None
-    multi_attach: bool = False
 
     def members(self, prefix: str = "") -> dict[str, Any]:
         """Return it as EC2 writes it, each name after *prefix*."""
@@ -24,20 +23,42 @@ class Shape:
             "VolumeType": self.volume_type,
             "Iops": self.iops,
             "Throughput": self.throughput_mibps,
-            "MultiAttachEnabled": self.multi_attach,
+            "MultiAttachEnabled": False,
         }
         return {f"{prefix}{name}": value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """What a new volume is to be."""
+
+    shape: Shape
+    encrypted: bool
+    kms_key: str
+    snapshot_id: str
+    delete_on_termination: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A volume at an instance: ``attaching``, ``attached``, ``detaching``, or ``busy`` while it is held."""
+    """A volume at an instance: ``attaching``, ``attached`` or ``detaching``."""
 
     instance_id: str
     device: str
     state: str
     attached_at: datetime
     delete_on_termination: bool
+
+    def members(self, volume_id: str) -> dict[str, Any]:
+        """Return it as EC2 shows it at the volume."""
+        return {
+            "VolumeId": volume_id,
+            "InstanceId": self.instance_id,
+            "Device": self.device,
+            "State": self.state,
+            "AttachTime": self.attached_at,
+            "DeleteOnTermination": self.delete_on_termination,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +83,7 @@ class Modification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """One EBS volume; *state* is ``creating``, ``available`` or ``deleting``: attachments make it in-use."""
+    """One EBS volume; *state* is ``creating``, ``available`` or ``deleting``: an attachment makes it in-use."""
 
     volume_id: str
     sequence: int
@@ -72,33 +93,19 @@ class Volume:
     kms_key: str
     snapshot_id: str
     created_at: datetime
-    visible_at: datetime
     state: str = "available"
-    attachments: tuple[Attachment, ...] = ()
+    attachment: Attachment | None = None
     modifications: tuple[Modification, ...] = ()
 
     @property
-    def status(self) -> str:
-        """The state that EC2 shows."""
-        return "in-use" if self.attachments else self.state
+    def last(self) -> Modification | None:
+        """The newest modification."""
+        return self.modifications[-1] if self.modifications else None
 
     @property
     def claim(self) -> Shape:
         """The shape that the quota counts: the target from the moment that a modification is accepted."""
-        last = self.modifications[-1] if self.modifications else None
-        return last.target if last and last.state == "modifying" else self.shape
-
-    def at(self, instance_id: str) -> Attachment | None:
-        """Return its attachment to an instance, if it has one."""
-        return next((a for a in self.attachments if a.instance_id == instance_id), None)
-
-    def attach(self, attachment: Attachment) -> Volume:
-        """Return it with *attachment*, in place of one to the same instance."""
-        return replace(self, attachments=(*self.detach(attachment.instance_id).attachments, attachment))
-
-    def detach(self, instance_id: str) -> Volume:
-        """Return it without its attachment to an instance."""
-        return replace(self, attachments=tuple(a for a in self.attachments if a.instance_id != instance_id))
+        return self.last.target if self.last and self.last.state == "modifying" else self.shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +120,13 @@ class Snapshot:
     kms_key: str
     description: str
     started_at: datetime
-    visible_at: datetime
     completes_at: datetime
     state: str = "pending"
     doomed: bool = False
+
+
+def percent(begun: datetime | None, ends: datetime | None, now: datetime) -> int:
+    """Return how far something is that takes from *begun* to *ends*: never quite there."""
+    if begun is None or ends is None:
+        return 0
+    return min(99, int(100 * ((now - begun) / (ends - begun)))) if ends > begun else 99

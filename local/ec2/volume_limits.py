@@ -26,7 +26,6 @@ class TypeLimits:
     iops: str
     throughput: bool
     boot: bool
-    multi_attach: bool
     modifiable: bool
     numbers: Mapping[str, float]
 
@@ -37,18 +36,13 @@ def limits_of(volume_type: str) -> TypeLimits:
     row = {r["type"]: r for r in rows("ebs-volume-limits.csv")}.get(volume_type)
     if row is None:
         raise invalid_value("volumeType", volume_type)
-    flags = {name: row[name] == "1" for name in ("throughput", "boot", "multi_attach", "modifiable")}
-    numbers = {k: float(v) for k, v in row.items() if v and k not in {"type", "iops", *flags}}
+    flags = {name: row[name] == "1" for name in ("throughput", "boot", "modifiable")}
+    numbers = {k: float(v) for k, v in row.items() if v and k not in {"type", "iops", "multi_attach", *flags}}
     return TypeLimits(iops=row["iops"], numbers=numbers, **flags)
 
 
 def checked(
-    volume_type: str,
-    size_gib: int,
-    iops: int | None = None,
-    throughput_mibps: int | None = None,
-    *,
-    multi_attach: bool = False,
+    volume_type: str, size_gib: int, iops: int | None = None, throughput_mibps: int | None = None
 ) -> Shape:
     """Return the shape that a request asks for, with EC2's defaults for what it leaves open.
 
@@ -59,7 +53,6 @@ def checked(
     wanted = {
         "iops": iops is not None and limits.iops not in {"required", "default"},
         "throughput": throughput_mibps is not None and not limits.throughput,
-        "multiAttachEnabled": multi_attach and not limits.multi_attach,
     }
     for name in (name for name, unsupported in wanted.items() if unsupported):
         message = f"The parameter {name} is not supported for {volume_type} volumes."
@@ -72,7 +65,6 @@ def checked(
         size_gib=size_gib,
         iops=_usual_iops(limits, size_gib) if iops is None else iops,
         throughput_mibps=usual if throughput_mibps is None else throughput_mibps,
-        multi_attach=multi_attach,
     )
     _check_bounds(shape, limits.numbers)
     return shape

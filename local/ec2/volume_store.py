@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -41,25 +41,22 @@ class Volumes(MutableMapping[str, Volume]):
         if volume is None:
             return
         self._gib[volume.claim.volume_type] += sign * volume.claim.size_gib
-        for last in volume.modifications[-1:]:
+        if (last := volume.last) is not None:
             self._moving_gib[last.target.volume_type] += sign * last.running * last.target.size_gib
-        for attachment in volume.attachments:
-            there = self._at.setdefault(attachment.instance_id, {})
+        if volume.attachment is not None:
+            there = self._at.setdefault(volume.attachment.instance_id, {})
+            there.pop(volume.volume_id, None)
             if sign > 0:
                 there[volume.volume_id] = None
-            else:
-                there.pop(volume.volume_id)
-            if not there:
-                del self._at[attachment.instance_id]
 
     def put(self, volume: Volume) -> Volume:
         """Store *volume* and return it."""
         self[volume.volume_id] = volume
         return volume
 
-    def at(self, instance_id: str) -> Collection[str]:
-        """Return the ids of the volumes at an instance, first attached first."""
-        return self._at.get(instance_id, {})
+    def at(self, instance_id: str) -> list[Volume]:
+        """Return the volumes at an instance."""
+        return [self._volumes[volume_id] for volume_id in self._at.get(instance_id, ())]
 
     def gib(self, volume_type: str) -> int:
         """Return how many GiB all volumes of a type have together."""
@@ -89,13 +86,4 @@ class EbsRules:
     modification_tib: dict[str, float] = field(default_factory=dict)
     allowance: Allowance = FOUR_A_DAY
     refusals: dict[tuple[str, str], str] = field(default_factory=dict)
-    broken_keys: dict[str, str] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
-    impaired: dict[str, str] = field(default_factory=dict)
-
-    def forget(self, volume_id: str) -> None:
-        """Drop what was decided about a volume that is gone."""
-        self.failing.discard(volume_id)
-        self.held.discard(volume_id)
-        self.impaired.pop(volume_id, None)

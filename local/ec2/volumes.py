@@ -1,148 +1,168 @@
-"""DescribeVolumes and DescribeVolumeStatus: late, paged, found through indexes."""
+"""CreateVolume, DescribeVolumes and DeleteVolume: creating, available, deleting, gone; each end has its event.
+
+A new volume shows late, and its tags on their own time, as everything in EC2.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
-from local.ec2.device_mappings import shown
-from local.ec2.errors import Ec2Error
-from local.ec2.filters import Fields, is_exact, matching
-from local.ec2.paging import Limits, page
-from local.ec2.state import Answer, Call
+from local.ec2.devices import key_arn, new_volume, source_of
+from local.ec2.errors import Ec2Error, missing
+from local.ec2.events import tell_volume
+from local.ec2.kinds import VOLUME, find
+from local.ec2.listing import Listing, itself
+from local.ec2.paging import Member
+from local.ec2.state import Answer, Call, Operation, State
 from local.ec2.tags import tag_list
-from local.ec2.volume import Attachment, Volume
-from local.ec2.volume_life import find_volumes, member
-from local.ec2.world import zone_id
-
-PAGES = Limits(lowest=5, highest=1000, default=1000)
-_TIME = "%Y-%m-%dT%H:%M:%S.000Z"
+from local.ec2.volume import Disk, Snapshot, Volume
+from local.ec2.volume_limits import check_place, check_storage, checked
+from local.ec2.world import ZONES, zone_id
 
 
-def _attached(read: Callable[[Attachment], str]) -> Callable[[Volume], Iterable[str]]:
-    return lambda volume: [read(a) for a in volume.attachments]
+def find_volumes(call: Call, ids: Iterable[str]) -> list[Volume]:
+    """Return the volumes of *ids*; one that is unknown, or not visible yet, fails the call."""
+    return find(VOLUME, ids, call.state.seen(call.state.volumes))
 
 
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
+def the_volume(call: Call) -> Volume:
+    """Return the volume that the call names."""
+    return find_volumes(call, [call.need("VolumeId")])[0]
 
 
-FIELDS: Fields[Volume] = {
-    "volume-id": lambda v: [v.volume_id],
-    "attachment.attach-time": _attached(lambda a: a.attached_at.strftime(_TIME)),
-    "attachment.instance-id": _attached(lambda a: a.instance_id),
-    "attachment.device": _attached(lambda a: a.device),
-    "attachment.status": _attached(lambda a: a.state),
-    "attachment.delete-on-termination": _attached(lambda a: _flag(a.delete_on_termination)),
-    "status": lambda v: [v.status],
-    "availability-zone": lambda v: [v.zone],
-    "availability-zone-id": lambda v: [zone_id(v.zone)],
-    "create-time": lambda v: [v.created_at.strftime(_TIME)],
-    "encrypted": lambda v: [_flag(v.encrypted)],
-    "fast-restored": lambda _: ["false"],
-    "multi-attach-enabled": lambda v: [_flag(v.shape.multi_attach)],
-    "operator.managed": lambda _: ["false"],
-    "size": lambda v: [str(v.shape.size_gib)],
-    "snapshot-id": lambda v: [v.snapshot_id],
-    "volume-type": lambda v: [v.shape.volume_type],
-}
+def check_available(volume: Volume) -> None:
+    """Refuse a volume that is not made yet, or goes."""
+    if volume.state != "available":
+        raise Ec2Error("IncorrectState", f"The volume '{volume.volume_id}' is '{volume.state}'.")
 
 
-def describe_volumes(call: Call) -> Answer:
-    """List volumes by id and filter, oldest first; a fresh one may not show yet."""
-    filters = call.get("Filters", ())
-    keep = matching(filters, FIELDS, lambda v: call.state.tags.of(v.volume_id, call.now))
-    found, token = _page(call, _candidates(call, filters), keep)
-    return {"Volumes": [_member(call, v) for v in found], **token}
+def create_volume(call: Call) -> Answer:
+    """CreateVolume: the volume is ``creating`` at first."""
+    zone, snapshot, state = _zone(call), source_of(call, call.get("SnapshotId")), call.state
+    kind, size = call.get("VolumeType", "gp2"), _size(call, snapshot)
+    shape = checked(kind, size, call.get("Iops"), call.get("Throughput"))
+    encrypted, key = _encryption(call, snapshot)
+    tags = call.tags("volume")
+    check_place(state.ebs, shape.volume_type, zone)
+    check_storage(state.volumes, state.ebs, shape)
+    snapshot_id = snapshot.snapshot_id if snapshot else ""
+    disk = Disk(shape=shape, encrypted=encrypted, kms_key=key, snapshot_id=snapshot_id)
+    volume = state.volumes.put(new_volume(state, disk, zone, "creating"))
+    state.appears_late(volume.volume_id, state.timing.visibility)
+    state.tags.put(volume.volume_id, tags, state.soon(state.timing.tag_visibility))
+    state.later(state.timing.volume_creating, lambda: _made(state, volume))
+    return {k: v for k, v in _shown(call, volume).items() if k != "Attachments"} | {"Tags": tag_list(tags)}
 
 
-def _page(
-    call: Call, chosen: Callable[[], list[Volume]], keep: Callable[[Volume], bool]
-) -> tuple[list[Volume], dict[str, str]]:
-    ids = call.get("VolumeIds", ())
-    if ids and call.get("MaxResults"):
-        raise Ec2Error(
-            "InvalidParameterCombination", "The parameter volumeSet cannot be used with maxResults"
-        )
-    by_age = sorted(find_volumes(call, ids) if ids else chosen(), key=lambda v: v.sequence)
-    return page(
-        by_age,
-        call.parameters,
-        PAGES,
-        key=lambda v: v.sequence,
-        keep=lambda v: call.now >= v.visible_at and keep(v),
-    )
+def _made(state: State, volume: Volume) -> None:
+    state.volumes.put(replace(volume, state="available"))
+    tell_volume(state, volume.volume_id, "createVolume", "available")
 
 
-def _candidates(call: Call, filters: Sequence[Mapping[str, Any]]) -> Callable[[], list[Volume]]:
-    """Return how to get the fewest volumes that an index can promise to hold every match."""
-    volumes = call.state.volumes
-
-    def choose() -> list[Volume]:
-        best: Collection[str] = volumes
-        for filter_ in filters:
-            name, values = str(filter_["Name"]), filter_["Values"]
-            indexed = [_indexed(call, name, value) for value in dict.fromkeys(values)]
-            if None not in indexed and sum(len(i or ()) for i in indexed) < len(best):
-                best = dict.fromkeys(one for ids in indexed for one in ids or ())
-        return [volumes[i] for i in best if i in volumes]
-
-    return choose
+def _zone(call: Call) -> str:
+    name, wanted_id = call.get("AvailabilityZone"), call.get("AvailabilityZoneId")
+    if name and wanted_id:
+        message = "The parameter AvailabilityZone cannot be used with AvailabilityZoneId"
+        raise Ec2Error("InvalidParameterCombination", message)
+    if not name and not wanted_id:
+        raise missing("AvailabilityZone")
+    for zone in ZONES:
+        if zone == name or zone_id(zone) == wanted_id:
+            return zone
+    raise Ec2Error("InvalidZone.NotFound", f"The zone '{name or wanted_id}' does not exist.")
 
 
-def _indexed(call: Call, name: str, value: str) -> Collection[str] | None:
-    if not is_exact(value):
-        return None
-    if name.startswith("tag:"):
-        return call.state.tags.holders(name.removeprefix("tag:"), value)
-    if name == "attachment.instance-id":
-        return call.state.volumes.at(value)
-    return [value] if name == "volume-id" else None
+def _size(call: Call, snapshot: Snapshot | None) -> int:
+    size = call.get("Size", snapshot.size_gib if snapshot else None)
+    if size is None:
+        raise missing("size/snapshot")
+    if snapshot and size < snapshot.size_gib:
+        why = f"is smaller than snapshot '{snapshot.snapshot_id}', expect size >= {snapshot.size_gib}GiB"
+        raise Ec2Error("InvalidParameterValue", f"Volume of {size}GiB {why}")
+    return int(size)
 
 
-def _member(call: Call, volume: Volume) -> dict[str, Any]:
-    return member(volume) | {
-        "Attachments": [shown(volume, a) for a in volume.attachments],
-        "Tags": tag_list(call.state.tags.of(volume.volume_id, call.now)),
-    }
+def _encryption(call: Call, snapshot: Snapshot | None) -> tuple[bool, str]:
+    """Return whether the volume is encrypted, and with which key: what comes of an encrypted one always is."""
+    key, asked = call.get("KmsKeyId"), call.get("Encrypted")
+    if key and not asked:
+        message = "The parameter KmsKeyId requires the parameter Encrypted."
+        raise Ec2Error("InvalidParameterDependency", message)
+    if snapshot and snapshot.encrypted:
+        return True, key_arn(call.state, key) if key else snapshot.kms_key
+    return bool(asked), key_arn(call.state, key) if asked else ""
 
 
-def describe_volume_status(call: Call) -> Answer:
-    """List the health of volumes: ok, impaired by the world's hand, or not known yet while creating."""
-    fields: Fields[Volume] = {
-        "availability-zone": lambda v: [v.zone],
-        "volume-status.status": lambda v: [_health(call, v)],
-        "volume-status.details-name": lambda _: ["io-enabled"],
-        "volume-status.details-status": lambda v: [_IO[_health(call, v)]],
-        "event.event-type": lambda v: [_INCONSISTENT] if v.volume_id in call.state.ebs.impaired else [],
-        "action.code": lambda v: [_ENABLE] if v.volume_id in call.state.ebs.impaired else [],
-    }
-    keep = matching(call.get("Filters", ()), fields)
-    found, token = _page(call, lambda: list(call.state.volumes.values()), keep)
-    return {"VolumeStatuses": [_status(call, v) for v in found], **token}
+def delete_volume(call: Call) -> Answer:
+    """DeleteVolume of an available volume; it is ``deleting`` for a while and then unknown."""
+    volume = the_volume(call)
+    if volume.attachment:
+        where = volume.attachment.instance_id
+        raise Ec2Error("VolumeInUse", f"Volume {volume.volume_id} is currently attached to {where}")
+    check_available(volume)
+    _begin_to_delete(call.state, volume, told=True)
+    return {}
 
 
-_INCONSISTENT, _ENABLE = "potential-data-inconsistency", "enable-volume-io"
-_IO = {"ok": "passed", "impaired": "failed", "insufficient-data": "insufficient-data"}
+def _begin_to_delete(state: State, volume: Volume, *, told: bool) -> None:
+    """Let a volume go; *told* says whether an event follows."""
+
+    def gone() -> None:
+        del state.volumes[volume.volume_id]
+        state.forget(volume.volume_id)
+        state.ebs.failing.discard(volume.volume_id)
+        if told:
+            tell_volume(state, volume.volume_id, "deleteVolume", "deleted")
+
+    state.volumes.put(replace(volume, state="deleting"))
+    state.later(state.timing.volume_deleting, gone)
 
 
-def _health(call: Call, volume: Volume) -> str:
-    if volume.volume_id in call.state.ebs.impaired:
-        return "impaired"
-    return "insufficient-data" if volume.state == "creating" else "ok"
+def release(state: State, instance_id: str) -> None:
+    """Take every volume from an instance that has ended, and delete those that were to end with it."""
+    for volume in state.volumes.at(instance_id):
+        left = state.volumes.put(replace(volume, attachment=None))
+        if volume.attachment and volume.attachment.delete_on_termination:
+            _begin_to_delete(state, left, told=False)
 
 
-def _status(call: Call, volume: Volume) -> dict[str, Any]:
-    health, event = _health(call, volume), call.state.ebs.impaired.get(volume.volume_id)
-    trouble = {"EventId": event, "EventType": _INCONSISTENT}
+def _shown(call: Call, volume: Volume) -> Member:
+    attachment = volume.attachment
     return {
         "VolumeId": volume.volume_id,
         "AvailabilityZone": volume.zone,
         "AvailabilityZoneId": zone_id(volume.zone),
-        "VolumeStatus": {"Status": health, "Details": [{"Name": "io-enabled", "Status": _IO[health]}]},
-        "Events": [trouble | {"Description": "The volume's data may be inconsistent."}] if event else [],
-        "Actions": [trouble | {"Code": _ENABLE, "Description": "Enable volume I/O."}] if event else [],
+        "Encrypted": volume.encrypted,
+        "SnapshotId": volume.snapshot_id,
+        "State": "in-use" if attachment else volume.state,
+        "CreateTime": volume.created_at,
+        **volume.shape.members(),
+        **({"KmsKeyId": volume.kms_key} if volume.kms_key else {}),
+        "Attachments": [attachment.members(volume.volume_id)] if attachment else [],
+        "Tags": call.state.tag_list(volume.volume_id),
     }
 
 
-OPERATIONS = {"DescribeVolumes": describe_volumes, "DescribeVolumeStatus": describe_volume_status}
+def _at_instance(call: Call, instance_id: str) -> Collection[str]:
+    return [volume.volume_id for volume in call.state.volumes.at(instance_id)]
+
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateVolume": create_volume,
+    "DescribeVolumes": Listing[Volume](
+        member="Volumes",
+        store=lambda call: call.state.volumes,
+        show=_shown,
+        kind=VOLUME,
+        alone=True,
+        order=lambda v: v.sequence,
+        index={"volume-id": itself, "attachment.instance-id": _at_instance},
+        filters="volume-id status=State availability-zone availability-zone-id create-time encrypted size"
+        " multi-attach-enabled snapshot-id volume-type attachment.attach-time=Attachments.AttachTime"
+        " attachment.instance-id=Attachments.InstanceId attachment.device=Attachments.Device"
+        " attachment.status=Attachments.State"
+        " attachment.delete-on-termination=Attachments.DeleteOnTermination",
+    ),
+    "DeleteVolume": delete_volume,
+}

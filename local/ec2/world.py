@@ -12,30 +12,11 @@ from ipaddress import IPv4Network
 COMPUTE_REGION = "us-east-1"
 ZONES = tuple(f"{COMPUTE_REGION}{letter}" for letter in "abcdef")
 OPT_IN_REGIONS = ("af-south-1", "ap-east-1", "ap-southeast-3", "eu-south-1", "me-south-1")
-REGIONS = tuple(
-    sorted(
-        (
-            *OPT_IN_REGIONS,
-            *(
-                "ap-northeast-1",
-                "ap-northeast-2",
-                "ap-northeast-3",
-                "ap-south-1",
-                "ap-southeast-1",
-                "ap-southeast-2",
-            ),
-            *(
-                "ca-central-1",
-                "eu-central-1",
-                "eu-north-1",
-                "eu-west-1",
-                "eu-west-2",
-                "eu-west-3",
-                "sa-east-1",
-            ),
-            *("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
-        )
-    )
+REGIONS = (
+    *("af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"),
+    *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ca-central-1", "eu-central-1", "eu-north-1"),
+    *("eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "me-south-1", "sa-east-1"),
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
 )
 VPC_CIDR = "172.31.0.0/16"
 PUBLIC_CIDR = IPv4Network("3.80.0.0/12")

@@ -116,6 +116,7 @@ def test_ec2_events_reach_the_queue_of_their_rule(world: World, out: Out) -> Non
             "source": "aws.ec2",
             "detail-type": "EC2 Instance State-change Notification",
             "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1",
             "resources": [],
             "detail": {"instance-id": "i-1", "state": "running"},
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.local.ec2.builders import REGION, World, an_override, ids_of
-from tests.local.ec2.ebs import UNKNOWN, a_volume, attach, found, slow, state_of, the_volume, told, where
+from tests.local.ec2.builders import REGION, World
+from tests.local.ec2.ebs import UNKNOWN, a_volume, attach, found, slow, state_of, the_volume, where
 
 
 def attached_to(world: World, instance_id: str) -> dict[str, str]:
@@ -17,11 +17,6 @@ def root_of(world: World, instance_id: str) -> str:
     filters = where(attachment__instance_id=instance_id, attachment__device="/dev/xvda")
     (volume_id,) = found(world, Filters=filters)
     return volume_id
-
-
-def shared(world: World) -> str:
-    """Create a volume that many instances may have."""
-    return a_volume(world, VolumeType="io2", Iops=100, MultiAttachEnabled=True)
 
 
 def test_a_volume_is_attaching_and_then_attached() -> None:
@@ -94,37 +89,6 @@ def test_an_instance_type_has_a_number_of_volumes(world: World) -> None:
     attach(world, last, instance_id, "/dev/sdab")
 
 
-def test_sixteen_instances_share_a_multi_attach_volume(world: World) -> None:
-    *some, last = world.launch(17)
-    volume_id = shared(world)
-    for instance_id in some:
-        attach(world, volume_id, instance_id)
-    assert state_of(world, volume_id) == ("in-use", ["attached"] * 16)
-    request = {"VolumeId": volume_id, "InstanceId": last, "Device": "/dev/sdf"}
-    assert world.refused("AttachVolume", **request) == "AttachmentLimitExceeded"
-
-
-def test_a_multi_attach_volume_is_once_at_an_instance_and_detached_from_one(world: World) -> None:
-    one, two = world.launch(2)
-    volume_id = shared(world)
-    attach(world, volume_id, one)
-    again = {"VolumeId": volume_id, "InstanceId": one, "Device": "/dev/sdg"}
-    assert world.refused("AttachVolume", **again) == "VolumeInUse"
-    attach(world, volume_id, two)
-    assert world.refused("DetachVolume", VolumeId=volume_id) == "MissingParameter"
-    world.call("DetachVolume", VolumeId=volume_id, InstanceId=one)
-    world.ec2.advance()
-    assert [a["InstanceId"] for a in the_volume(world, volume_id)["Attachments"]] == [two]
-
-
-def test_multi_attach_needs_a_nitro_instance(world: World) -> None:
-    world.ec2.set_capacity("t2.micro", f"{REGION}a", "on-demand", 1)
-    xen = an_override("t2.micro", ImageId="ami-0f1a7ca96f2b9cbce")
-    (instance_id,), volume_id = ids_of(world.fleet(xen)), shared(world)
-    request = {"VolumeId": volume_id, "InstanceId": instance_id, "Device": "/dev/sdf"}
-    assert world.refused("AttachVolume", **request) == "UnsupportedOperation"
-
-
 def test_a_volume_is_detaching_and_then_available() -> None:
     world = World(timing=slow(detaching=(10, 10)))
     (instance_id,), volume_id = world.launch(), a_volume(world)
@@ -159,20 +123,6 @@ def test_the_root_volume_is_detached_from_a_stopped_instance_only(world: World) 
     assert state_of(world, volume_id) == ("available", [])
 
 
-def test_a_volume_that_the_guest_holds_is_busy_until_it_is_let_go_or_forced(world: World) -> None:
-    (instance_id,), one, two = world.launch(), a_volume(world), a_volume(world)
-    for volume_id, device in ((one, "/dev/sdf"), (two, "/dev/sdg")):
-        attach(world, volume_id, instance_id, device)
-        world.ec2.hold_volume(volume_id)
-        world.call("DetachVolume", VolumeId=volume_id)
-        world.wait(3600)
-        assert state_of(world, volume_id) == ("in-use", ["busy"])
-    world.call("DetachVolume", VolumeId=one, Force=True)
-    world.ec2.let_go_of_volume(two)
-    world.ec2.advance()
-    assert [state_of(world, i)[0] for i in (one, two)] == ["available", "available"]
-
-
 def test_a_volume_attached_later_outlives_its_instance(world: World) -> None:
     (instance_id,), volume_id = world.launch(), a_volume(world)
     attach(world, volume_id, instance_id)
@@ -181,51 +131,3 @@ def test_a_volume_attached_later_outlives_its_instance(world: World) -> None:
     world.ec2.advance()
     assert found(world) == [volume_id]
     assert state_of(world, volume_id) == ("available", [])
-
-
-def test_which_volumes_end_with_an_instance_can_be_changed(world: World) -> None:
-    (instance_id,), volume_id = world.launch(), a_volume(world)
-    root = root_of(world, instance_id)
-    attach(world, volume_id, instance_id)
-
-    def change(device: str, ends: bool) -> dict[str, object]:
-        mapping = {"DeviceName": device, "Ebs": {"DeleteOnTermination": ends}}
-        return {"InstanceId": instance_id, "BlockDeviceMappings": [mapping]}
-
-    world.call("ModifyInstanceAttribute", **change("/dev/sdf", True))
-    world.call("ModifyInstanceAttribute", **change("/dev/xvda", False))
-    refused = world.refused("ModifyInstanceAttribute", **change("/dev/sdz", True))
-    assert refused == "InvalidInstanceAttributeValue"
-    world.call("TerminateInstances", InstanceIds=[instance_id])
-    world.ec2.advance()
-    assert found(world) == [root]
-
-
-def test_a_shared_volume_ends_with_its_last_instance(world: World) -> None:
-    instances, volume_id = world.launch(2), shared(world)
-    mapping = {"DeviceName": "/dev/sdf", "Ebs": {"DeleteOnTermination": True}}
-    for instance_id in instances:
-        attach(world, volume_id, instance_id)
-        world.call("ModifyInstanceAttribute", InstanceId=instance_id, BlockDeviceMappings=[mapping])
-    world.call("TerminateInstances", InstanceIds=instances[:1])
-    world.ec2.advance()
-    assert state_of(world, volume_id) == ("in-use", ["attached"])
-    world.call("TerminateInstances", InstanceIds=instances[1:])
-    world.ec2.advance()
-    assert found(world) == []
-
-
-def test_a_key_that_cannot_be_used_fails_an_attachment_after_it_was_accepted() -> None:
-    world = World(timing=slow(attaching=(10, 10)))
-    (instance_id,) = world.launch()
-    volume_id = a_volume(world, Encrypted=True, KmsKeyId="alias/data")
-    world.ec2.break_key("alias/data")
-    attach(world, volume_id, instance_id)
-    assert state_of(world, volume_id) == ("in-use", ["attaching"])
-    world.wait(10)
-    assert state_of(world, volume_id) == ("available", [])
-    assert told(world, volume_id)[-1] == ("attachVolume", "failed")
-    world.ec2.mend_key("alias/data")
-    attach(world, volume_id, instance_id)
-    world.wait(10)
-    assert state_of(world, volume_id) == ("in-use", ["attached"])

@@ -204,7 +204,12 @@ def test_tags_reach_instance_volume_interface_and_fleet(world: World) -> None:
     answer = world.fleet(TagSpecifications=listed)
     instance = world.ec2.instance(ids_of(answer)[0])
     interface = instance.birth["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    resources = (instance.instance_id, instance.volume_ids[0], interface, answer["FleetId"])
+    resources = (
+        instance.instance_id,
+        world.ec2.volumes_of(instance.instance_id)[0].volume_id,
+        interface,
+        answer["FleetId"],
+    )
     assert [world.ec2.tags(r)["railyard:pool"] for r in resources] == list(kinds)
     assert world.ec2.tags(instance.instance_id)["aws:ec2:fleet-id"] == answer["FleetId"]
 
@@ -217,7 +222,7 @@ def test_a_tag_that_metadata_could_not_serve_refuses_the_launch(world: World) ->
 
 def test_an_image_of_another_architecture_in_the_override_wins_over_the_template(world: World) -> None:
     answer = world.fleet(an_override("m5.large", ImageId=X86))
-    assert world.ec2.instance(ids_of(answer)[0]).image_id == X86
+    assert world.ec2.instance(ids_of(answer)[0]).birth["ImageId"] == X86
 
 
 def test_an_instant_fleet_shows_by_id_only(world: World) -> None:

@@ -128,9 +128,8 @@ def test_a_marketplace_image_is_not_copied(world: World) -> None:
 def test_what_happens_to_our_images_is_told(world: World) -> None:
     image_id = copy(world, region=FURTHER)
     world.wait(1)
-    world.call("DisableImage", FURTHER, ImageId=image_id)
     world.call("DeregisterImage", FURTHER, ImageId=image_id)
-    assert told(world) == [(FURTHER, state) for state in ("available", "disabled", "deregistered")]
+    assert told(world) == [(FURTHER, state) for state in ("available", "deregistered")]
 
 
 def test_a_publisher_takes_an_image_away_in_silence(world: World) -> None:

@@ -33,9 +33,8 @@ def shown(world: World, **question: Any) -> list[str]:
 
 def found(world: World, image_id: str, region: str = REGION) -> dict[str, Any]:
     """Return one image."""
-    question = {"ImageIds": [image_id], "IncludeDisabled": True}
     image: dict[str, Any]
-    (image,) = world.call("DescribeImages", region, **question)["Images"]
+    (image,) = world.call("DescribeImages", region, ImageIds=[image_id])["Images"]
     return image
 
 
@@ -112,7 +111,8 @@ def test_launch_permissions_are_added_shown_and_taken_away(world: World) -> None
     assert found(world, UNKNOWN)["Public"] is True
     world.call("ModifyImageAttribute", ImageId=UNKNOWN, LaunchPermission={"Remove": [{"Group": "all"}]})
     assert found(world, UNKNOWN)["Public"] is False
-    world.call("ResetImageAttribute", **question)
+    removal = {"Remove": [{"UserId": OTHER}]}
+    world.call("ModifyImageAttribute", ImageId=UNKNOWN, LaunchPermission=removal)
     assert world.call("DescribeImageAttribute", **question)["LaunchPermissions"] == []
 
 
@@ -140,7 +140,6 @@ def test_a_description_is_changed_alone(world: World) -> None:
 def test_only_the_owner_changes_an_image(world: World) -> None:
     changes: dict[str, dict[str, Any]] = {
         "DeregisterImage": {},
-        "DisableImage": {},
         "ModifyImageAttribute": {"Description": {"Value": "mine"}},
         "DescribeImageAttribute": {"Attribute": "launchPermission"},
         "DisableImageDeprecation": {},
@@ -158,22 +157,6 @@ def test_a_deregistered_image_is_gone_and_what_runs_of_it_stays(world: World) ->
     assert launch_of(world, UNKNOWN)[0] == "InvalidAMIID.Unavailable"
     world.wait(1)
     assert world.state_of(instance_id) == "running"
-
-
-def test_a_disabled_image_is_hidden_private_and_not_launched(world: World) -> None:
-    own(world)
-    everybody = {"Add": [{"Group": "all"}, {"UserId": OTHER}]}
-    world.call("ModifyImageAttribute", ImageId=UNKNOWN, LaunchPermission=everybody)
-    world.call("DisableImage", ImageId=UNKNOWN)
-    assert UNKNOWN not in shown(world)
-    assert (found(world, UNKNOWN)["State"], found(world, UNKNOWN)["Public"]) == ("disabled", False)
-    assert launch_of(world, UNKNOWN)[0] == "InvalidAMIID.Unavailable"
-    refused = world.refused("ModifyImageAttribute", ImageId=UNKNOWN, LaunchPermission=everybody)
-    assert refused == "InvalidAMIID.Unavailable"
-    world.call("EnableImage", ImageId=UNKNOWN)
-    question = {"ImageId": UNKNOWN, "Attribute": "launchPermission"}
-    assert world.call("DescribeImageAttribute", **question)["LaunchPermissions"] == []
-    assert launch_of(world, UNKNOWN) == []
 
 
 def test_an_image_grows_old_at_the_minute_that_its_owner_says(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from local.ec2 import HARSH, Ec2Error
 from tests.local.ec2.builders import REGION, World
-from tests.local.ec2.ebs import HERE, a_volume, attach, found, modification, slow, the_volume, told, where
+from tests.local.ec2.ebs import HERE, a_volume, found, modification, slow, the_volume, told, where
 
 DAY = 24 * 3600
 
@@ -152,20 +152,6 @@ def test_a_boot_volume_takes_no_type_that_cannot_boot(world: World) -> None:
     (root,) = found(world, Filters=where(attachment__instance_id=instance_id))
     assert refusals(world, root, {"VolumeType": "st1"}) == ["InvalidParameterCombination"]
     world.call("ModifyVolume", VolumeId=a_volume(world, 200), VolumeType="st1")
-
-
-def test_multi_attach_is_switched_while_detached_only(world: World) -> None:
-    volume_id = a_volume(world, VolumeType="io2", Iops=100)
-    (instance_id,) = world.launch()
-    attach(world, volume_id, instance_id)
-    assert refusals(world, volume_id, {"MultiAttachEnabled": True}) == ["UnsupportedOperation"]
-    world.call("DetachVolume", VolumeId=volume_id)
-    world.ec2.advance()
-    world.call("ModifyVolume", VolumeId=volume_id, MultiAttachEnabled=True)
-    world.ec2.advance()
-    assert the_volume(world, volume_id)["MultiAttachEnabled"] is True
-    io1 = a_volume(world, VolumeType="io1", Iops=100)
-    assert refusals(world, io1, {"MultiAttachEnabled": True}) == ["UnsupportedOperation"]
 
 
 def test_a_region_modifies_so_much_storage_at_once() -> None:

@@ -99,11 +99,10 @@ def test_rates_are_for_the_types_that_have_them(world: World) -> None:
         {"VolumeType": "gp2", "Iops": 3000},
         {"VolumeType": "st1", "Size": 125, "Iops": 500},
         {"VolumeType": "io2", "Iops": 3000, "Throughput": 125},
-        {"VolumeType": "gp3", "MultiAttachEnabled": True},
         {"VolumeType": "io1"},
         {"VolumeType": "gp9"},
     ) == [
-        *["InvalidParameterCombination"] * 4,
+        *["InvalidParameterCombination"] * 3,
         "MissingParameter",
         "InvalidParameterValue",
     ]
@@ -181,17 +180,6 @@ def test_a_zone_may_have_no_room_for_a_volume(world: World) -> None:
     a_volume(world)
 
 
-def test_a_key_that_cannot_be_used_fails_a_volume_after_it_was_accepted() -> None:
-    world = World(timing=slow(volume_creating=(10, 10)))
-    world.ec2.break_key("alias/data")
-    volume_id = a_volume(world, Encrypted=True, KmsKeyId="alias/data")
-    assert state_of(world, volume_id)[0] == "creating"
-    world.wait(10)
-    assert world.refused("DescribeVolumes", VolumeIds=[volume_id]) == "InvalidVolume.NotFound"
-    assert told(world, volume_id) == [("createVolume", "failed")]
-    assert world.events[-1]["detail"]["cause"].endswith("is disabled.")
-
-
 def test_a_volume_in_use_is_not_deleted(world: World) -> None:
     volume_id = a_volume(world)
     attach(world, volume_id, world.launch()[0])
@@ -214,13 +202,12 @@ def test_a_volume_is_deleting_and_then_unknown() -> None:
 def test_an_unknown_volume_fails_the_call(world: World) -> None:
     known = a_volume(world)
     assert world.refused("DescribeVolumes", VolumeIds=[known, UNKNOWN]) == "InvalidVolume.NotFound"
-    assert world.refused("DescribeVolumeStatus", VolumeIds=[UNKNOWN]) == "InvalidVolume.NotFound"
     assert world.refused("DescribeVolumes", VolumeIds=["vol-x"]) == "InvalidParameterValue"
 
 
 def test_volumes_are_found_by_what_they_are(world: World) -> None:
     tags = tagged("volume", role="data")
-    one = a_volume(world, 20, VolumeType="io2", Iops=100, MultiAttachEnabled=True, TagSpecifications=tags)
+    one = a_volume(world, 20, VolumeType="io2", Iops=100, TagSpecifications=tags)
     created = the_volume(world, one)["CreateTime"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
     world.wait(60)
     two = a_volume(world, Encrypted=True, AvailabilityZone=f"{REGION}b")
@@ -229,7 +216,6 @@ def test_volumes_are_found_by_what_they_are(world: World) -> None:
         for name, value in (
             ("volume_type", "io2"),
             ("size", "20"),
-            ("multi_attach_enabled", "true"),
             ("create_time", created),
             ("tag:role", "da*"),
             ("volume_id", one),
@@ -239,7 +225,7 @@ def test_volumes_are_found_by_what_they_are(world: World) -> None:
             ("status", "in-use"),
         )
     ]
-    assert answers == [*[[one]] * 6, [two], [two], [one, two], []]
+    assert answers == [*[[one]] * 5, [two], [two], [one, two], []]
     assert world.refused("DescribeVolumes", Filters=where(colour="red")) == "InvalidParameterValue"
 
 
@@ -318,19 +304,6 @@ def test_ten_thousand_volumes_are_listed_in_five_seconds_and_200_by_id_at_once(w
     assert min(lookups) < listing / 25  # it is a fiftieth of the volumes
 
 
-def test_a_volume_is_ok_until_it_is_impaired(world: World) -> None:
-    well, ill = a_volume(world), a_volume(world)
-    world.ec2.impair_volume(ill)
-    answer = world.call("DescribeVolumeStatus")["VolumeStatuses"]
-    assert [s["VolumeStatus"]["Status"] for s in answer] == ["ok", "impaired"]
-    assert [e["EventType"] for e in answer[1]["Events"]] == ["potential-data-inconsistency"]
-    assert [a["Code"] for a in answer[1]["Actions"]] == ["enable-volume-io"]
-    question = {"Filters": [{"Name": "volume-status.status", "Values": ["ok"]}]}
-    assert [s["VolumeId"] for s in world.call("DescribeVolumeStatus", **question)["VolumeStatuses"]] == [well]
-    world.ec2.impair_volume(ill, impaired=False)
-    assert len(world.call("DescribeVolumeStatus", **question)["VolumeStatuses"]) == 2
-
-
 @pytest.mark.parametrize(
     ("ebs", "code"),
     [
@@ -348,5 +321,19 @@ def test_the_disks_of_a_launch_keep_the_limits_too(world: World, ebs: dict[str, 
 
 
 def test_what_ebs_can_do_and_this_model_cannot_says_so(world: World) -> None:
-    assert refusals(world, {"VolumeInitializationRate": 100}) == ["UnsupportedOperation"]
+    asked = (
+        {"VolumeInitializationRate": 100},
+        {"VolumeType": "io2", "Iops": 100, "MultiAttachEnabled": True},
+    )
+    assert refusals(world, *asked) == ["UnsupportedOperation"] * 2
     assert world.refused("EnableVolumeIO", VolumeId=a_volume(world)) == "UnsupportedOperation"
+
+
+def test_a_launch_has_no_more_disks_than_its_type_can_have(world: World) -> None:
+    disks = [
+        {"DeviceName": f"/dev/sd{one}{two}", "Ebs": {"VolumeSize": 1}}
+        for one in "bc"
+        for two in "abcdefghijklmnop"
+    ]
+    world.template("disks", ImageId="ami-0f1a7ca5466655be0", BlockDeviceMappings=disks)
+    assert codes_of(world.fleet(template="disks")) == ["AttachmentLimitExceeded"]

@@ -110,11 +110,19 @@ def questions(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "DescribeInstanceStatus", {}
     yield "DescribeNetworkInterfaces", {}
     yield "GetConsoleOutput", {"InstanceId": instance_id}
-    yield "ModifyInstanceMetadataOptions", {"InstanceId": instance_id, "HttpTokens": "required"}
     yield "DescribeInstanceAttribute", {"InstanceId": instance_id, "Attribute": "groupSet"}
     yield "StopInstances", instance_ids
     yield "StartInstances", instance_ids
     yield "DescribeInstanceAttribute", {"InstanceId": instance_id, "Attribute": "disableApiTermination"}
+    yield "CreateVolume", {"AvailabilityZone": f"{REGION}a", "VolumeType": "gp3", "Size": 10}
+    volume_id = world.call("DescribeVolumes")["Volumes"][-1]["VolumeId"]
+    attach = {"VolumeId": volume_id, "InstanceId": instance_id, "Device": "/dev/sdg"}
+    yield "AttachVolume", attach
+    yield "ModifyVolume", {"VolumeId": volume_id, "Size": 20}
+    yield "CreateSnapshot", {"VolumeId": volume_id}
+    yield from ((f"Describe{name}", {}) for name in ("Volumes", "VolumesModifications", "Snapshots"))
+    yield "DetachVolume", {"VolumeId": volume_id}
+    yield "DeleteVolume", {"VolumeId": volume_id}
     yield "TerminateInstances", {"InstanceIds": [instance_id]}
     yield "DeleteFleets", {"FleetIds": [fleet_id, "fleet-x"], "TerminateInstances": True}
     yield "DescribeInstances", {}
