@@ -20,7 +20,7 @@ from infra.nodes import Nodes
 from infra.queues import Queues
 from infra.stage import Stage
 from infra.tables import Tables
-from refresh_amis.settings import FLATCAR_FEED
+from railyard.flatcar.sources import FEED_URL
 
 S = TypeVar("S")
 OWN_LAYER = REPOSITORY / "layers" / "railyard" / "python"
@@ -73,8 +73,8 @@ def lay(stack: Stack, stage: Stage) -> Foundation:
     feed_url = CfnParameter(
         stack,
         "FeedUrl",
-        default=FLATCAR_FEED,
-        description="Where Flatcar's releases are; {channel} and {board} are filled in",
+        default=FEED_URL,
+        description="Where Flatcar's releases are; {channel}, {board} and {folder} are filled in",
     )
     return Foundation(
         stack=stack,

@@ -17,11 +17,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from railyard.errors import InvalidSettings
+from railyard.flatcar.forms import REGION
+from railyard.flatcar.signature import SigningKey
+from railyard.flatcar.sources import CHANNEL
 from railyard.wire.decoding import defects
 from railyard.wire.pools import Architecture, RequesterDocument, pool_defects
 from railyard.wire.requests import Name
 
-Channel = Literal["stable", "beta", "alpha", "lts"]
+Channel = Annotated[str, Meta(pattern=rf"^({CHANNEL.pattern})$(?!\n)")]
+Region = Annotated[str, Meta(pattern=rf"^{REGION}$(?!\n)")]
 Arn = Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:")]
 
 
@@ -46,10 +50,17 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Images(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which Flatcar releases are kept fresh."""
+    """Which Flatcar releases are kept fresh, from where, and what must be true of them.
+
+    ``signing_key`` is a file, relative to the stage's own; ``fingerprint`` is empty for Flatcar's.
+    """
 
     channels: Annotated[tuple[Channel, ...], Meta(min_length=1)] = ("stable",)
     architectures: Annotated[tuple[Architecture, ...], Meta(min_length=1)] = ("amd64", "arm64")
+    mirror_url: Annotated[str, Meta(pattern=r"^(https://.+)?$")] = ""
+    regions_required: tuple[Region, ...] = ()
+    signing_key: str = ""
+    fingerprint: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f ]*$")] = ""
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,13 +95,19 @@ def read_stage(context: Callable[[str], object], root: Path) -> Stage:
     for field in msgspec.structs.fields(Stage):
         if (given := context(field.name)) is not None:
             document[field.name] = _merged(document.get(field.name), given)
-    found = (*defects(document, Stage, ""), *_contradictions(document), *_wrong_pools(document))
+    wrong_images = _wrong_images(document.get("images", {}), config.parent)
+    found = (
+        *defects(document, Stage, ""),
+        *_contradictions(document),
+        *wrong_images,
+        *_wrong_pools(document),
+    )
     if found:
         raise InvalidSettings(f"{config.name}:\n" + "\n".join(f"  {defect}" for defect in found))
     stage = msgspec.convert(document, Stage)
     network = {"subnets": list(stage.network.subnets), "security_groups": list(stage.network.security_groups)}
     pools = {name: network | pool for name, pool in sorted(stage.pools.items())}
-    return msgspec.structs.replace(stage, pools=pools)
+    return msgspec.structs.replace(stage, pools=pools, images=_located(stage.images, config.parent))
 
 
 def _merged(old: object, given: object) -> object:
@@ -106,6 +123,32 @@ def _contradictions(document: dict[str, Any]) -> Iterator[str]:
     network = document.get("network")
     if isinstance(network, dict) and network.get("vpc_id") and not network.get("subnets"):
         yield "network.subnets: needed with vpc_id; only a default VPC's subnets are found at deployment"
+
+
+def _wrong_images(table: object, folder: Path) -> Iterator[str]:
+    """Judge what rests on more than one key, and the key file itself."""
+    try:
+        images = msgspec.convert(table, Images)
+    except msgspec.ValidationError:
+        return  # told by its path
+    varied = {"{board}": len(images.architectures) > 1, "{channel}": len(images.channels) > 1}
+    varied["{folder}"] = any("-" in channel for channel in images.channels)
+    for part, needed in varied.items():
+        if images.mirror_url and needed and part not in images.mirror_url:
+            yield f"images.mirror_url: has no {part}, so several lines would read one file"
+    if images.fingerprint and not images.signing_key:
+        yield "images.fingerprint: of no use without signing_key"
+    if images.signing_key:
+        try:
+            SigningKey((folder / images.signing_key).read_bytes(), images.fingerprint)
+        except (OSError, InvalidSettings) as wrong:
+            yield f"images.signing_key: {wrong}"
+
+
+def _located(images: Images, folder: Path) -> Images:
+    if not images.signing_key:
+        return images
+    return msgspec.structs.replace(images, signing_key=str(folder / images.signing_key))
 
 
 def _wrong_pools(document: dict[str, Any]) -> Iterator[str]:

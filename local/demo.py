@@ -162,7 +162,10 @@ def _morning(day: Day) -> None:
         value = day.world.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
         shown = day.world.client("ec2").describe_images(ImageIds=[value])["Images"]
         _expect(len(shown) == 1, f"{name} holds {value}, which EC2 does not show")
-        day.teller.say(f"[green]{name}[/green] = {value} ({shown[0]['Name']})")
+        about = day.world.client("ssm").get_parameter(Name=name.replace("/image", "/release"))["Parameter"]
+        release = json.loads(about["Value"])
+        _expect(release["signature"] == "verified", f"the signature of {architecture} was not verified")
+        day.teller.say(f"[green]{name}[/green] = {value} ({shown[0]['Name']}, signed)")
 
 
 def _burst(day: Day) -> None:

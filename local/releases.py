@@ -42,6 +42,13 @@ class Release:
         amis = [{"name": region, "hvm": image} for region, image in sorted(self.images.items())]
         return (json.dumps({"amis": amis}, indent=2) + "\n").encode()
 
+    @property
+    def line(self) -> bytes:
+        """Return ``flatcar_production_ami_all.txt``, the same in one line."""
+        return (
+            "|".join(f"{region}={image}" for region, image in sorted(self.images.items())) + "\n"
+        ).encode()
+
 
 @cache
 def release(channel: str, architecture: str, version: str) -> Release:

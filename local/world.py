@@ -112,6 +112,7 @@ class World:
         for region, image in releases.images(self.clock.now(), self.options.images):
             self.ec2.add_image(region, image)
         security_group.EC2[:] = [self.ec2]
+        self._running.callback(security_group.EC2.clear)
         self.endpoint = Endpoint(
             functions=lambda: self.functions,
             principals=self.principals,
@@ -161,7 +162,17 @@ class World:
     def context(self) -> dict[str, Any]:
         """The synthesis context of a stack for this world."""
         stage = str(self.options.context.get("stage", "railyard"))
-        return {"stage": stage, "requesters": aws.requester_context(stage)} | self.options.context
+        given = {"stage": stage, "requesters": aws.requester_context(stage)} | self.options.context
+        return given | {"images": self._images | self.options.context.get("images", {})}
+
+    @property
+    def _images(self) -> dict[str, str]:
+        """Have the signatures of this world's feed checked, and no mirror asked; another feed is the operator's."""
+        if self.options.feed_url:
+            return {}
+        publisher = self.feed.publisher
+        key = {"signing_key": str(publisher.key_file), "fingerprint": publisher.fingerprint}
+        return {"mirror_url": "", **key}
 
     @property
     def feed_url(self) -> str:

@@ -1,29 +1,43 @@
 """The hands of refresh_amis: fetch the claims, ask EC2 once per region, publish what is sound.
 
 The record is written last, after every region has read back what was put: a crash in between is finished by the next
-run, and a held line keeps its last good release everywhere.
+run, and a held line keeps its last good release everywhere. A feed that has not changed costs one question.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Protocol
 
 from railyard.errors import RailyardError
-from railyard.model.images import FeedRelease, Image, Release, parameter_name
-from refresh_amis.plan import Decision, Hold, Keep, Publish, Reason, decide, line_of, provenance
+from railyard.flatcar.claims import Claim
+from railyard.flatcar.sources import Place, mirror, official
+from railyard.model.images import Image, Release, parameter_name
+from refresh_amis.plan import (
+    Decision,
+    Hold,
+    Keep,
+    Publish,
+    Reason,
+    Regions,
+    decide,
+    line_of,
+    provenance,
+    tag,
+)
 from refresh_amis.settings import Settings
 
 Values = Mapping[str, str]
 
 
 class Feeds(Protocol):
-    """Where releases are claimed; raises RailyardError with the reason."""
+    """Where releases are claimed; None for a first place that still has *etag*, RailyardError with the reason."""
 
-    def release(self, channel: str, architecture: str) -> FeedRelease: ...
+    def first(self, places: Iterable[Place], architecture: str, etag: str = "") -> Claim | None: ...
 
 
 class Images(Protocol):
@@ -52,11 +66,10 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of each line, what of its signature was checked, and the regions that are not enabled here."""
+    """What became of each line, and the regions of the feeds that are not enabled here."""
 
     decisions: tuple[Decision, ...]
     skipped: tuple[str, ...] = ()
-    signature: str = "not_checked"
 
     @property
     def good(self) -> bool:
@@ -74,45 +87,92 @@ class Ports:
     releases: Releases
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    channel: str
+    architecture: str
+    current: Release | None
+
+    @property
+    def key(self) -> str:
+        return line_of(self.channel, self.architecture)
+
+
 def run(ports: Ports, settings: Settings, home: str, now: datetime) -> Outcome:
     """Refresh every channel and architecture of *settings*, in every region that is enabled for this account."""
-    claims, holds = _claims(ports.feeds, settings)
-    claims, skipped = _within(claims, ports.images.enabled_regions(home)) if claims else ([], ())
+    enabled = cache(partial(ports.images.enabled_regions, home))
+    claims: dict[str, Claim] = {}
+    decided: list[Decision] = []
+    lines = _lines(ports.releases, settings)
+    for line in lines:
+        found = _asked(ports.feeds, settings, line, enabled)
+        if isinstance(found, Claim):
+            claims[line.key] = found
+        else:
+            decided.append(found)
+    if claims:
+        regions = Regions(enabled=enabled(), required=frozenset(settings.regions_required))
+        shown = _shown(ports.images, claims.values(), regions)
+        current = {line.key: line.current for line in lines}
+        decided += [decide(claim, shown, current[key], regions, now) for key, claim in claims.items()]
+    for each in decided:
+        if isinstance(each, Keep) and each.seen:
+            ports.releases.record(each.release, each.seen)
+    publishing = [each for each in decided if isinstance(each, Publish)]
+    published = _publish(publishing, ports.parameters, ports.releases, settings)
+    others = [each for each in decided if not isinstance(each, Publish)]
+    decisions = tuple(sorted([*others, *published], key=lambda each: each.line))
+    return Outcome(decisions=decisions, skipped=_skipped(decisions))
+
+
+def _lines(releases: Releases, settings: Settings) -> list[_Line]:
+    return [
+        _Line(
+            channel=channel,
+            architecture=architecture,
+            current=releases.current(line_of(channel, architecture)),
+        )
+        for channel in settings.channels
+        for architecture in settings.architectures
+    ]
+
+
+def _asked(
+    feeds: Feeds, settings: Settings, line: _Line, enabled: Callable[[], frozenset[str]]
+) -> Claim | Keep | Hold:
+    try:
+        places = _places(settings, line)
+        known = tag(line.current, places[0], with_key=bool(settings.signing_key))
+        if known and line.current and line.current.skipped and enabled() & set(line.current.skipped):
+            known = ""  # a region was opened: it gets the release that is out
+        claim = feeds.first(places, line.architecture, known)
+    except RailyardError as trouble:
+        return Hold(line=line.key, reason=Reason.FEED, detail=f"{trouble.code}: {trouble}")
+    if claim is not None:
+        return claim
+    assert line.current, "only a published release has a tag"
+    return Keep(release=line.current)
+
+
+def _places(settings: Settings, line: _Line) -> list[Place]:
+    own = [mirror(settings.mirror_url, line.channel, line.architecture)] if settings.mirror_url else []
+    return [*own, *official(line.channel, line.architecture, settings.feed_url)]
+
+
+def _shown(
+    images: Images, claims: Iterable[Claim], regions: Regions
+) -> Mapping[str, Mapping[str, Image] | RailyardError]:
+    """Ask EC2 once a region for the images of all *claims*; nothing can be looked up where we are not enabled."""
     wanted: dict[str, list[str]] = {}
     for claim in claims:
-        for region, image_id in claim.images.items():
-            wanted.setdefault(region, []).append(image_id)
-    shown = ports.images.everywhere(wanted) if wanted else {}
-    decisions = []
-    for claim in claims:
-        current = ports.releases.current(line_of(claim.channel, claim.architecture))
-        decisions.append(decide(claim, shown, current, settings.owner, now))
-    publishing = [each for each in decisions if isinstance(each, Publish)]
-    published = _publish(publishing, ports.parameters, ports.releases, settings)
-    kept = [each for each in decisions if not isinstance(each, Publish)]
-    return Outcome(decisions=tuple(sorted([*holds, *kept, *published], key=_line)), skipped=skipped)
+        for region in claim.images.keys() & regions.enabled:
+            wanted.setdefault(region, []).append(claim.images[region])
+    return images.everywhere(wanted) if wanted else {}
 
 
-def _within(claims: list[FeedRelease], enabled: frozenset[str]) -> tuple[list[FeedRelease], tuple[str, ...]]:
-    """Leave out regions that the account has not opted into: nothing can be launched, looked up or stored there."""
-    named = {region for claim in claims for region in claim.images}
-    usable = [
-        replace(claim, images={region: image for region, image in claim.images.items() if region in enabled})
-        for claim in claims
-    ]
-    return usable, tuple(sorted(named - enabled))
-
-
-def _claims(feeds: Feeds, settings: Settings) -> tuple[list[FeedRelease], list[Hold]]:
-    claims, holds = [], []
-    for channel in settings.channels:
-        for architecture in settings.architectures:
-            try:
-                claims.append(feeds.release(channel, architecture))
-            except RailyardError as trouble:
-                detail = f"{trouble.code}: {trouble}"
-                holds.append(Hold(line=line_of(channel, architecture), reason=Reason.FEED, detail=detail))
-    return claims, holds
+def _skipped(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    releases = [each.release for each in decisions if not isinstance(each, Hold)]
+    return tuple(sorted({region for release in releases for region in release.skipped}))
 
 
 def _publish(
@@ -129,22 +189,28 @@ def _publish(
     readable = parameters.publish(values, image_names)
     done: list[Decision] = []
     for each in wanted:
-        missing: dict[str, tuple[str, ...]] = {}
-        for region, name, value in _parameters(each.release, settings.parameter_prefix):
-            found = readable[region]
-            if isinstance(found, RailyardError):
-                missing[region] = (found.code,)
-            elif found.get(name) != value:
-                missing[region] = ("not_readable",)
+        missing = _missing(each.release, readable, settings.parameter_prefix)
         if missing:
             detail = f"{each.release.release}: not readable in {len(missing)} regions after it was put"
-            done.append(
-                Hold(line=each.release.line, reason=Reason.UNPUBLISHED, detail=detail, regions=missing)
-            )
+            done.append(Hold(line=each.line, reason=Reason.UNPUBLISHED, detail=detail, regions=missing))
         else:
             releases.record(each.release, each.seen)
             done.append(each)
     return done
+
+
+def _missing(
+    release: Release, readable: Mapping[str, Values | RailyardError], prefix: str
+) -> dict[str, tuple[str, ...]]:
+    """Return the regions that do not show what was put there, with the reason."""
+    missing: dict[str, tuple[str, ...]] = {}
+    for region, name, value in _parameters(release, prefix):
+        found = readable[region]
+        if isinstance(found, RailyardError):
+            missing[region] = (found.code,)
+        elif found.get(name) != value:
+            missing[region] = ("not_readable",)
+    return missing
 
 
 def _parameters(release: Release, prefix: str) -> list[tuple[str, str, str]]:
@@ -156,10 +222,6 @@ def _parameters(release: Release, prefix: str) -> list[tuple[str, str, str]]:
         text = json.dumps(provenance(release, region, channel), sort_keys=True)
         found += [(region, image, image_id), (region, about, text)]
     return found
-
-
-def _line(decision: Decision) -> str:
-    return decision.release.line if isinstance(decision, Publish) else decision.line
 
 
 __all__ = ["Hold", "Keep", "Outcome", "Publish", "run"]

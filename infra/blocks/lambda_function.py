@@ -7,7 +7,8 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
@@ -16,7 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.blocks.asset import only
+from infra.blocks.asset import only, with_files
 from infra.blocks.grants import Grant, policy
 from infra.blocks.layers import REPOSITORY
 from infra.blocks.nag import acknowledge, acknowledge_wildcard
@@ -44,10 +45,12 @@ def add_function(
     memory_mib: int,
     may: Iterable[Grant],
     layers: Iterable[str] = ("railyard", "vendor"),
+    carries: Mapping[str, Path] | None = None,
     wakes_itself: bool = False,
 ) -> lambda_.Function:
     """Add function *name* of ``functions/``; *settings* is its Settings, *may* all its rights.
 
+    Files that it *carries* lie beside its folder in LAMBDA_TASK_ROOT, under the names given.
     A function that *wakes_itself* by a queue it reads must say so: Lambda drops what looks like an endless
     loop, after some 16 rounds. Source: Lambda developer guide, recursive loop detection (January 2026).
     """
@@ -59,6 +62,7 @@ def add_function(
         retention=RETENTION[on.stage.log_retention_days],
         removal_policy=RemovalPolicy.DESTROY,  # a retained group would stand in the way of the next stack
     )
+    folder = REPOSITORY / "functions" / name
     function = lambda_.Function(
         home,
         "Function",
@@ -66,7 +70,7 @@ def add_function(
         description=does,
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,
-        code=only(REPOSITORY / "functions" / name),
+        code=with_files(folder, carries) if carries else only(folder),
         handler=f"{name}.handler.handler",
         role=_role(home, log_group, may).without_policy_updates(),
         layers=[on.layers[layer] for layer in layers],

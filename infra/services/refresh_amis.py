@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -14,6 +16,9 @@ from infra.foundation import Foundation
 from refresh_amis.settings import Settings
 
 NAME = "refresh_amis"
+KEY_FILE = "signing-key"
+"""The operator's key file, as it is called in the function's asset."""
+
 STALE = Duration.hours(6)
 
 
@@ -22,6 +27,7 @@ def add(on: Foundation) -> lambda_.Function:
     parameters = (
         f"arn:{on.stack.partition}:ssm:*:{on.stack.account}:parameter{on.stage.parameter_prefix}/flatcar/*"
     )
+    images = on.stage.images
     function = add_function(
         on,
         NAME,
@@ -29,10 +35,15 @@ def add(on: Foundation) -> lambda_.Function:
         settings=on.settings(
             Settings,
             feed_url=on.feed_url,
-            channels=on.stage.images.channels,
-            architectures=on.stage.images.architectures,
+            mirror_url=images.mirror_url,
+            channels=images.channels,
+            architectures=images.architectures,
+            regions_required=images.regions_required,
+            signing_key=KEY_FILE if images.signing_key else "",
+            fingerprint=images.fingerprint,
         ),
-        timeout_seconds=120,
+        carries={KEY_FILE: Path(images.signing_key)} if images.signing_key else {},
+        timeout_seconds=300,
         memory_mib=256,
         layers=("railyard", "vendor", "feed"),
         may=(

@@ -59,6 +59,8 @@ def _telling(original: Any) -> Any:
 
 
 def _is_image(region: str, value: str) -> bool:
+    if not EC2:
+        return True  # no world runs, so this is moto alone in somebody's test
     try:
         EC2[-1].call(region, "DescribeImages", {"ImageIds": [value]})
     except Ec2Error:

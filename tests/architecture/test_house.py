@@ -44,7 +44,7 @@ def test_no_brain_loads_an_sdk() -> None:
         if "plan" in path.relative_to(ROOT / "functions").with_suffix("").parts and path.stem != "__init__"
     ]
     assert len(plans) >= len(FUNCTIONS)
-    sdk = ("boto3", "botocore", "requests", "aws_lambda_powertools")
+    sdk = ("boto3", "botocore", "requests", "pysequoia", "aws_lambda_powertools")
     code = f"import sys, {', '.join(sorted(plans))}; print([n for n in {sdk} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -118,6 +118,14 @@ def test_the_sources_keep_the_import_rules(tree: Path) -> None:
         ("functions/serve_api/handler.py", "import keep_leases.plan"),
         ("functions/serve_api/handler.py", "import local.world"),
         ("functions/refresh_catalogue/handler.py", "import requests"),
+        ("functions/refresh_amis/handler.py", "import requests"),
+        ("functions/refresh_amis/handler.py", "import pysequoia"),
+        ("functions/serve_api/handler.py", "import railyard.flatcar.sources"),
+        ("functions/serve_api/handler.py", "import railyard.images"),
+        ("layers/railyard/python/railyard/telemetry.py", "import railyard.flatcar.forms"),
+        ("layers/railyard/python/railyard/flatcar/feeds.py", "import requests"),
+        ("layers/railyard/python/railyard/flatcar/sources.py", "import pysequoia"),
+        ("layers/railyard/python/railyard/flatcar/forms.py", "import time"),
         ("layers/railyard/python/railyard/model/room.py", "import railyard.aws.clock"),
         ("layers/railyard/python/railyard/errors.py", "import keep_leases.plan"),
         ("infra/queues.py", "import reap_instances.run"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pysequoia import Tsk
 
 from infra.app import build
 from tests.infra.synthesised import REPLIES, TOPIC, Synthesised, read
@@ -20,11 +21,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """A second stage, with everything that the shipped file leaves out."""
     folder = tmp_path_factory.mktemp("other")
+    key = Tsk.generate("Buildbot <b@example.com>").extract_certificate()
+    (folder.parent / "key.asc").write_text(str(key))
     context = {
         "stage": "yard-two",
         "parameter_prefix": "/yard-two",
         "pools": {"big": {"limits": {"instances": 1000}}},
         "requesters": {"ci": {"principals": ["AROA1"], "reply_queue_arn": REPLIES}},
+        "images": {
+            "signing_key": str(folder.parent / "key.asc"),
+            "fingerprint": key.fingerprint,
+            "regions_required": ["us-east-1"],
+        },
         "alarms": {"topic_arn": TOPIC},
         "network": {"vpc_id": "vpc-0000000a", "subnets": ["subnet-0000000a"]},
         "node": {"managed_policies": ["arn:aws:iam::123456789012:policy/extra"]},

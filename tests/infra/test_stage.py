@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
+from functools import cache
 from pathlib import Path
 
 import pytest
+from pysequoia import Tsk
 
 from infra.app import build
 from infra.blocks.layers import REPOSITORY
@@ -38,6 +41,7 @@ def test_every_defect_is_told_at_once_with_its_path(tmp_path: Path) -> None:
             vpc_id = "vpc-0000000a"
             [images]
             channels = ["nightly"]
+            regions_required = ["us-east-1a"]
             [requesters.ci]
             reply_queue_arn = "https://example.org"
             [pools.default]
@@ -47,10 +51,85 @@ def test_every_defect_is_told_at_once_with_its_path(tmp_path: Path) -> None:
         )
     told = str(refused.value)
     for path in (
-        "stage:", "colour:", "network.subnets:", "images.channels[0]:", "requesters.ci.principals:",
+        "stage:", "colour:", "network.subnets:", "images.channels[0]:", "images.regions_required[0]:", "requesters.ci.principals:",
         "requesters.ci.reply_queue_arn:", "pools.default.idle_seconds:", "pools.default.architectures:",
     ):  # fmt: skip
         assert f"  {path}" in told
+
+
+@pytest.mark.parametrize("channel", ["stable", "beta", "alpha", "lts", "lts-2024"])
+def test_every_channel_of_flatcar_may_be_kept(tmp_path: Path, channel: str) -> None:
+    assert stage(tmp_path, f"[images]\nchannels = ['{channel}']").images.channels == (channel,)
+
+
+@pytest.mark.parametrize("channel", ["nightly", "stable\\n", "lts-24", "lts2024", "Stable", ""])
+def test_no_other_channel_is(tmp_path: Path, channel: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"images.channels\[0\]"):
+        stage(tmp_path, f'[images]\nchannels = ["{channel}"]')
+
+
+def test_a_mirror_must_have_a_place_for_each_line(tmp_path: Path) -> None:
+    given = """
+        [images]
+        channels = ["stable", "lts-2024"]
+        mirror_url = "https://mirror.example.com/images"
+        """
+    with pytest.raises(InvalidSettings) as refused:
+        stage(tmp_path, given)
+    assert all(part in str(refused.value) for part in ("{channel}", "{board}", "{folder}"))
+    with pytest.raises(InvalidSettings, match=r"images\.mirror_url"):
+        stage(tmp_path, given.replace("https:", "http:"))
+    one = stage(tmp_path, "[images]\nmirror_url = 'https://m.example.com/amd64'\narchitectures = ['amd64']")
+    assert one.images.mirror_url
+
+
+@cache
+def publisher() -> Tsk:
+    return Tsk.generate("Buildbot <b@example.com>")
+
+
+def public(key: Tsk) -> bytes:
+    return bytes(key.extract_certificate())
+
+
+def with_key(tmp_path: Path, key: bytes, fingerprint: str = "", name: str = "flatcar.asc") -> Stage:
+    """Read a stage in a folder of its own, whose key file holds *key*."""
+    (tmp_path / "flatcar.asc").write_bytes(key)
+    toml = f"[images]\nsigning_key = '{name}'\nfingerprint = '{fingerprint}'"
+    (tmp_path / "railyard.toml").write_text(toml)
+    return read_stage(lambda _: None, tmp_path)
+
+
+def test_a_key_file_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    pin = publisher().extract_certificate().fingerprint
+    found = with_key(tmp_path, public(publisher()), pin)
+    assert (found.images.signing_key, found.images.fingerprint) == (str(tmp_path / "flatcar.asc"), pin)
+
+
+def expired() -> Tsk:
+    short = Tsk.generate("Buildbot <b@example.com>", validity_seconds=1)
+    time.sleep(1.1)
+    return short
+
+
+def test_a_key_that_cannot_be_trusted_stops_the_synthesis_with_its_reason(tmp_path: Path) -> None:
+    pin = publisher().extract_certificate().fingerprint
+    revocation = bytes(publisher().extract_certificate().revoke(publisher().certifier()))
+    old = expired()
+    for key, fingerprint, name, why in (
+        (public(publisher()), "", "flatcar.asc", "expected signing key f88cfede"),
+        (public(publisher()), pin, "missing.asc", "No such file"),
+        (b"<html>", pin, "flatcar.asc", "cannot be read"),
+        (public(publisher()) + revocation, pin, "flatcar.asc", "revoked"),
+        (public(old), old.extract_certificate().fingerprint, "flatcar.asc", "expired"),
+    ):
+        with pytest.raises(InvalidSettings, match=f"images.signing_key: .*{why}"):
+            with_key(tmp_path, key, fingerprint, name)
+
+
+def test_a_fingerprint_without_a_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match=r"images.fingerprint"):
+        stage(tmp_path, f"[images]\nfingerprint = '{'0' * 40}'")
 
 
 @pytest.mark.parametrize("toml", ["stage = ", "network = 3", "[network]\nsubnets = 'x'", "pools = 1"])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack
 
-from infra.blocks.asset import only
+from infra.blocks import asset as assets
+from infra.blocks.asset import only, with_files
 from infra.blocks.layers import REPOSITORY
 from railyard.settings import from_environ, to_environ
 from tests.infra.synthesised import REPLIES, Synthesised
@@ -64,6 +65,40 @@ def test_an_asset_holds_neither_bytecode_nor_neighbours(tmp_path: Path) -> None:
     assert [path.relative_to(asset) for path in asset.rglob("*") if path.is_file()] == [
         Path("mine/handler.py")
     ]
+
+
+def test_a_file_that_travels_with_a_function_lies_beside_it_and_counts_for_the_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assets, "STAGED", tmp_path / "staged")
+    mine, key = tmp_path / "mine", tmp_path / "key.asc"
+    (mine / "__pycache__").mkdir(parents=True)
+    (mine / "__pycache__" / "x.pyc").write_text("")
+    app = App(outdir=str(tmp_path / "out"))
+    found = []
+    for number, (code, content) in enumerate((("one", "a"), ("one", "b"), ("two", "a"), ("one", "a"))):
+        (mine / "handler.py").write_text(code)
+        key.write_text(content)
+        with_files(mine, {"signing-key": key}).bind(Stack(app, f"stack-{number}"))
+        found.append(len(list((tmp_path / "out").glob("asset.*"))))
+    assert found == [1, 2, 3, 3]
+    for staged in (tmp_path / "staged").iterdir():
+        files = sorted(str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file())
+        assert files == ["mine/handler.py", "signing-key"]
+
+
+def test_the_key_of_a_stage_comes_with_refresh_amis_alone(other: Synthesised) -> None:
+    for name in FUNCTIONS:
+        key = other.function(name)["Code"]["S3Key"].removesuffix(".zip")
+        holds = {path.name for path in (other.folder / f"asset.{key}").iterdir()}
+        assert holds == ({name, "signing-key"} if name == "refresh_amis" else {name})
+    environment = other.function("refresh_amis")["Environment"]["Variables"]
+    assert environment["SIGNING_KEY"] == "signing-key"
+    assert environment["REGIONS_REQUIRED"] == "us-east-1"
+
+
+def test_without_a_key_refresh_amis_is_told_of_none(stack: Synthesised) -> None:
+    assert stack.function("refresh_amis")["Environment"]["Variables"]["SIGNING_KEY"] == ""
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -147,28 +148,73 @@ def test_the_api_shows_what_happens_and_takes_requests(yard: Yard) -> None:
     assert [a["reason"]["path"] for a in yard.answers("by-api")] == [None]
 
 
+HELD = {
+    "missing": ("feed", "feed_missing"),
+    "truncated": ("feed", "bad_signature"),
+    "html": ("feed", "version_missing"),
+    "unsigned": ("feed", "feed_missing"),
+    "foreign_key": ("feed", "bad_signature"),
+    "other_bytes": ("feed", "bad_signature"),
+    "older": ("older", "3510.2.6 is older than 3510.2.8"),
+}
+"""What a feed may do, and why its lines are held then; the older one is signed as well as any."""
+
+
+def refreshed(yard: Yard) -> dict[str, Any]:
+    lines: dict[str, Any] = yard.world.invoke("refresh_amis")["lines"]
+    return lines
+
+
 def test_a_broken_feed_holds_the_last_good_release_and_says_why(yard: Yard) -> None:
-    for variant, reason in {"missing": "feed", "truncated": "feed", "html": "feed", "older": "older"}.items():
+    for variant, (reason, detail) in HELD.items():
         yard.world.feed.set(variant)
-        lines = yard.world.invoke("refresh_amis")["lines"]
-        assert {line["reason"] for line in lines.values()} == {reason}, variant
+        for line in refreshed(yard).values():
+            assert line["reason"] == reason, variant
+            assert detail in line["detail"], variant
     yard.world.feed.set("current")
-    assert {line["result"] for line in yard.world.invoke("refresh_amis")["lines"].values()} == {"unchanged"}
+    assert {line["result"] for line in refreshed(yard).values()} == {"unchanged"}
     value = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/image")["Parameter"][
         "Value"
     ]
     assert value == REAL_US_EAST_1
 
 
+def test_the_signature_was_checked_by_the_key_that_the_operator_gave(yard: Yard) -> None:
+    release = yard.world.client("ssm").get_parameter(Name="/railyard/flatcar/stable/amd64/release")
+    said = json.loads(release["Parameter"]["Value"])
+    assert (said["signature"], len(said["signer"])) == ("verified", 40)
+    assert said["signer"] != yard.world.feed.publisher.fingerprint, "a subkey signs"
+    assert said["url"].startswith(f"{yard.world.front_url}/feed/stable/")
+
+
+def test_two_feeds_that_have_not_changed_cost_two_requests_and_no_look_at_images(yard: Yard) -> None:
+    refreshed(yard)
+    requests, calls = yard.world.feed.requests, len(yard.world.calls())
+    assert {line["result"] for line in refreshed(yard).values()} == {"unchanged"}
+    assert yard.world.feed.requests - requests == 2
+    assert {call.operation for call in yard.world.calls()[calls:]} <= {"BatchGetItem", "DescribeRegions"}
+
+
+def test_the_one_line_form_is_read_when_the_other_is_gone(yard: Yard) -> None:
+    yard.world.feed.set("text_only")
+    try:
+        for line in refreshed(yard).values():
+            assert (line["result"], line["signature"]) == ("unchanged", "verified")
+    finally:
+        yard.world.feed.set("current")
+
+
 def test_an_image_that_ec2_does_not_show_holds_the_line_with_its_region(yard: Yard) -> None:
     images = yard.world.ec2.call("eu-west-1", "DescribeImages", {})["Images"]
     amd64 = next(i for i in images if i["Name"] == "Flatcar-stable-3510.2.8-hvm")
     yard.world.ec2.remove_image("eu-west-1", amd64["ImageId"])
+    yard.world.feed.set("text_only")  # another file than the last one is read whole
     try:
-        line = yard.world.invoke("refresh_amis")["lines"]["stable#amd64"]
+        line = refreshed(yard)["stable#amd64"]
         assert (line["result"], line["defects"]) == ("held", {"eu-west-1": ["missing"]})
     finally:
         yard.world.ec2.add_image("eu-west-1", amd64)
+        yard.world.feed.set("current")
 
 
 SAME = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from botocore.credentials import Credentials
 from local.feed import Variant
 from local.releases import CURRENT, PREVIOUS, images, release
 from local.world import World
+from railyard.flatcar import forms
+from railyard.flatcar.signature import BadSignature, SigningKey
+from railyard.flatcar.sources import Form
 
 
 def signed(world: World, method: str, path: str, body: bytes = b"") -> requests.Response:
@@ -95,6 +99,31 @@ def test_a_channel_can_misbehave_in_each_way_seen_live(world: World) -> None:
     with pytest.raises(json.JSONDecodeError):
         json.loads(seen[Variant.TRUNCATED].text)
     assert seen[Variant.OLDER].json() != seen[Variant.CURRENT].json()
+    assert seen[Variant.TEXT_ONLY].status_code == 404
+
+
+@pytest.mark.parametrize("name", ["flatcar_production_ami_all.json", "flatcar_production_ami_all.txt"])
+def test_a_file_is_signed_by_the_publisher_unless_it_is_told_otherwise(world: World, name: str) -> None:
+    publisher = world.feed.publisher
+    key = SigningKey(publisher.key_file.read_bytes(), publisher.fingerprint)
+    url = f"{world.front_url}/feed/alpha/amd64-usr/current/{name}"
+    good = []
+    for variant in (Variant.CURRENT, Variant.OLDER, Variant.FOREIGN_KEY, Variant.OTHER_BYTES):
+        world.feed.set(variant, channel="alpha")
+        body, signature = (requests.get(at, timeout=10).content for at in (url, f"{url}.sig"))
+        with suppress(BadSignature):
+            key.signer(body, signature)
+            good.append(variant)
+    world.feed.set(Variant.UNSIGNED, channel="alpha")
+    assert requests.get(f"{url}.sig", timeout=10).status_code == 404
+    world.feed.set(Variant.CURRENT, channel="alpha")
+    assert good == [Variant.CURRENT, Variant.OLDER]
+
+
+def test_the_line_of_text_says_the_same_as_the_feed(world: World) -> None:
+    at = f"{world.front_url}/feed/stable/amd64-usr/current/flatcar_production_ami_all"
+    json_form, line_form = (requests.get(f"{at}.{form}", timeout=10).content for form in ("json", "txt"))
+    assert forms.images(line_form, Form.LINE) == forms.images(json_form, Form.JSON)
 
 
 def test_every_region_of_a_feed_has_its_image(world: World) -> None:

@@ -12,8 +12,9 @@ import pytest
 from pysequoia import SignatureMode, Tsk, sign
 
 from railyard.errors import RailyardError
+from railyard.flatcar.claims import Signature
 from railyard.flatcar.download import DownloadFailed, File, Trouble
-from railyard.flatcar.feeds import Feeds, NoFeed, Signature
+from railyard.flatcar.feeds import Feeds, NoFeed
 from railyard.flatcar.forms import Malformed
 from railyard.flatcar.signature import BadSignature, SigningKey
 from railyard.flatcar.sources import Source, official
@@ -139,6 +140,20 @@ def test_no_time_is_spent_on_waiting_beyond_the_patience() -> None:
     with pytest.raises(NoFeed):
         at.feeds(patience=4).first(PLACES, "amd64")
     assert sum(at.slept) <= 4
+
+
+def test_once_the_patience_is_over_no_further_place_is_asked() -> None:
+    at = Host(failing={place.url: [unreachable()] * 9 for place in PLACES})
+    read = at.read
+
+    def slowly(url: str, etag: str = "") -> File | None:
+        at.now += 10
+        return read(url, etag)
+
+    at.read = slowly  # type: ignore[method-assign]
+    with pytest.raises(NoFeed, match="origin: not asked, time is up"):
+        at.feeds(patience=10.5).first(PLACES, "amd64")
+    assert {url for url, _ in at.asked} == {FIRST.url, TEXT.url}
 
 
 def test_when_nobody_has_a_feed_the_last_word_is_what_everybody_said() -> None:

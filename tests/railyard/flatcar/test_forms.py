@@ -52,6 +52,12 @@ def test_a_file_that_was_cut_is_refused_wherever_it_was_cut(form: Form) -> None:
         {"name": "us-east-1", "hvm": ""},
         {"name": "us-east-1", "hvm": "ami-XYZ"},
         {"name": "us-east-1", "hvm": f"{A}\n"},
+        {"name": "us-east-1", "hvm": "ami-0123456"},
+        {"name": "us-east-1", "hvm": "ami-0123456789abcdef"},
+        {"name": "us-east-1", "hvm": "ami-0123456G"},
+        {"name": "us-east-1a", "hvm": A},
+        {"name": "us-east-1/../x", "hvm": A},
+        {"hvm": A},
         {"name": "us-east-1"},
         {"name": "US-EAST-1", "hvm": A},
         {"name": "us-east-1\n", "hvm": A},
@@ -63,6 +69,12 @@ def test_one_bad_entry_refuses_the_whole_feed(entry: object) -> None:
     body = json.dumps({"amis": [{"name": "eu-west-1", "hvm": B}, entry]}).encode()
     with pytest.raises(Malformed):
         images(body, Form.JSON)
+
+
+@pytest.mark.parametrize("start", [b'{"x": ', b'{"amis": '])
+def test_a_feed_nested_without_end_is_refused(start: bytes) -> None:
+    with pytest.raises(Malformed):
+        images(start + b"[" * 100_000, Form.JSON)
 
 
 @pytest.mark.parametrize("body", [b'{"amis": null}', b'{"amis": []}', b'{"amis": {}}', b'{"amis": "none"}'])
@@ -106,6 +118,8 @@ def test_a_version_file_names_its_version(body: bytes, found: str) -> None:
         b"<html>",
         b"FLATCAR_VERSION=\n",
         b"FLATCAR_VERSION=4593.2\n",
+        b"FLATCAR_VERSION_ID=4593.2.5\n",
+        b"# FLATCAR_VERSION=4593.2.5\n",
         b"FLATCAR_VERSION=1.2.3\nFLATCAR_VERSION=1.2.4\n",
     ],
 )

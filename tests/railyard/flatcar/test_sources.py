@@ -12,6 +12,7 @@ from railyard.flatcar.sources import (
     check,
     china,
     folder,
+    is_flatcars,
     mirror,
     official,
     stand_ins,
@@ -62,6 +63,33 @@ def test_a_mirror_and_another_feed_are_where_the_operator_says() -> None:
         "https://mirror.example.com/stable/arm64-usr/current/"
     )
     assert next(official("beta", "amd64", url)).url.startswith("https://mirror.example.com/beta/amd64-usr/")
+
+
+def test_a_feed_that_is_not_flatcar_s_has_no_copies_but_the_text_beside_it() -> None:
+    places = list(official("stable", "amd64", "http://127.0.0.1:1/feed/{channel}/{board}/current"))
+    assert [place.source for place in places] == [Source.FEED, Source.TEXT]
+    assert all(
+        url.startswith("http://127.0.0.1:1/feed/") for each in places for url in (each.url, each.version_url)
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://{channel}.release.flatcar-linux.net/{board}/{folder}", True),
+        ("https://{channel}.release.flatcar-linux.net/{board}/current", True),
+        ("https://mirror.example.com/.release.flatcar-linux.net/{board}", False),
+        ("https://release.flatcar-linux.net.example.com/", False),
+        ("", False),
+    ],
+)
+def test_flatcar_s_own_host_is_known_by_its_name(url: str, own: bool) -> None:
+    assert is_flatcars(url) is own
+
+
+def test_a_long_term_year_is_never_read_from_an_address_that_cannot_name_it() -> None:
+    with pytest.raises(InvalidRequest, match=r"lts-2024 needs \{folder\}"):
+        folder("https://mirror.example.com/{channel}/{board}/current", "lts-2024", "amd64")
 
 
 def test_the_build_cache_has_boards_without_suffix_and_the_version_in_its_path() -> None:

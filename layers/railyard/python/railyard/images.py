@@ -23,8 +23,9 @@ from typing import Any
 
 from railyard.aws.images import Ec2Images
 from railyard.errors import ImageUnavailable, RailyardError
+from railyard.flatcar.claims import Claim, Signature
 from railyard.flatcar.download import Downloads
-from railyard.flatcar.feeds import Claim, Feeds, NoFeed, Signature
+from railyard.flatcar.feeds import Feeds, NoFeed
 from railyard.flatcar.signature import FLATCAR_FINGERPRINT, SigningKey
 from railyard.flatcar.sources import FEED_URL, Place, Source, check, mirror, official, stand_ins
 from railyard.model.images import Image, image_defects, image_name, version_in

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from railyard.errors import RailyardError
 from railyard.flatcar import forms
+from railyard.flatcar.claims import Claim, Signature
 from railyard.flatcar.download import DownloadFailed, File
 from railyard.flatcar.signature import BadSignature, SigningKey
 from railyard.flatcar.sources import Place
@@ -24,27 +23,6 @@ PAUSES = (1.0, 2.0)
 """Seconds before a second and a third try. Toil waits one second before each."""
 
 SIGNATURE_SUFFIX = ".sig"
-
-
-class Signature(StrEnum):
-    """What is known about who signed a claim."""
-
-    VERIFIED = "verified"
-    UNAVAILABLE = "unavailable"  # nobody gave us a key
-    NOT_PUBLISHED = "not_published"  # this place has none
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What a place says: an image in each region. *version* is empty where the place names none."""
-
-    place: Place
-    architecture: str
-    version: str
-    images: dict[str, str]
-    signature: Signature
-    signer: str = ""
-    etag: str = ""
 
 
 class NoFeed(RailyardError):
@@ -83,8 +61,12 @@ class Feeds:
 
         Only the first place is asked with the tag: it belongs to that file. Raises NoFeed.
         """
-        until, said = self._clock() + self._patience, []
+        until = self._clock() + self._patience
+        said: list[str] = []
         for place in places:
+            if said and self._clock() > until:
+                said.append(f"{place.source}: not asked, time is up")
+                continue
             try:
                 return self._patiently(place, architecture, etag, until)
             except RailyardError as trouble:

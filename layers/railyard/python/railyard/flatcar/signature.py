@@ -29,8 +29,8 @@ class BadSignature(RailyardError):
 class SigningKey:
     """The public key of whoever publishes a feed."""
 
-    def __init__(self, file: bytes, fingerprint: str = FLATCAR_FINGERPRINT) -> None:
-        """Read a key *file*, armored or binary; *fingerprint* is the primary key's, in hexadecimal.
+    def __init__(self, file: bytes, fingerprint: str = "") -> None:
+        """Read a key *file*, armored or binary; *fingerprint* is the primary key's, in hexadecimal, Flatcar's if empty.
 
         Raises:
             InvalidSettings: no key, several keys, another fingerprint, expired or revoked.
@@ -42,7 +42,7 @@ class SigningKey:
         if len(found) != 1:
             raise InvalidSettings(f"expected one signing key, found {len(found)}")
         (self._key,) = found
-        pinned = fingerprint.replace(" ", "").lower()
+        pinned = (fingerprint or FLATCAR_FINGERPRINT).replace(" ", "").lower()
         if self._key.fingerprint != pinned:
             raise InvalidSettings(f"expected signing key {pinned}, found {self._key.fingerprint}")
         if self._key.is_revoked:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from railyard.errors import InvalidRequest
 
@@ -65,6 +66,7 @@ class Place:
     owner: str = OWNER
 
 
+FLATCAR_HOSTS = ".release.flatcar-linux.net"
 FEED_URL = "https://{channel}.release.flatcar-linux.net/{board}/{folder}"
 ORIGIN_URL = "https://origin.release.flatcar-linux.net/{channel}/{board}/{folder}"
 BUILD_CACHE_URL = "https://bincache.flatcar-linux.net/images/{architecture}/{version}"
@@ -80,12 +82,20 @@ def check(channel: str, architecture: str) -> None:
         raise InvalidRequest(f"channel: stable, beta, alpha, lts or lts-YEAR, not {channel!r}")
 
 
+def is_flatcars(feed_url: str) -> bool:
+    """Whether *feed_url* is a host of Flatcar's own, of which other official copies exist."""
+    return (urlsplit(feed_url).hostname or "").endswith(FLATCAR_HOSTS)
+
+
 def folder(url: str, channel: str, architecture: str) -> str:
     """Return the address of a channel's newest release below *url*, which holds ``{channel}`` and ``{board}``.
 
-    A long-term channel of a year, ``lts-2024``, is the folder ``current-2024`` of channel ``lts``.
+    A long-term channel of a year, ``lts-2024``, is the folder ``current-2024`` of channel ``lts``: without
+    ``{folder}`` in *url* another year's release would be read, so InvalidRequest is raised.
     """
     name, _, year = channel.partition("-")
+    if year and "{folder}" not in url:
+        raise InvalidRequest(f"{channel} needs {{folder}} in {url}")
     current = f"current-{year}" if year else "current"
     filled = url.replace("{channel}", name).replace("{board}", f"{architecture}-usr")
     return filled.replace("{folder}", current).rstrip("/")
@@ -94,23 +104,26 @@ def folder(url: str, channel: str, architecture: str) -> str:
 def official(channel: str, architecture: str, feed_url: str = FEED_URL) -> Iterator[Place]:
     """Yield the channel's feed and the other official copies of it, in the order in which they are asked.
 
-    The build cache is not among them: its address needs the version (``build_cache``).
+    Of a feed that is not on Flatcar's own host only the text form beside it is a copy: whoever names another host
+    does not want Flatcar's asked. The build cache is not among them: its address needs the version.
     """
     check(channel, architecture)
-    for source, url in ((Source.FEED, feed_url), (Source.ORIGIN, ORIGIN_URL)):
-        at = folder(url, channel, architecture)
-        yield _json(source, channel, at)
-        if source is Source.FEED:
-            version = f"{at}/{VERSION_FILE}"
-            text = f"{at}/{TEXT_FILE}"
-            yield Place(
-                source=Source.TEXT,
-                channel=channel,
-                url=text,
-                version_url=version,
-                form=Form.LINE,
-                signed=True,
-            )
+    at = folder(feed_url, channel, architecture)
+    yield _json(Source.FEED, channel, at)
+    yield Place(
+        source=Source.TEXT,
+        channel=channel,
+        url=f"{at}/{TEXT_FILE}",
+        version_url=f"{at}/{VERSION_FILE}",
+        form=Form.LINE,
+        signed=True,
+    )
+    if is_flatcars(feed_url):
+        yield from _copies(channel, architecture)
+
+
+def _copies(channel: str, architecture: str) -> Iterator[Place]:
+    yield _json(Source.ORIGIN, channel, folder(ORIGIN_URL, channel, architecture))
     suffix = "-arm64" if architecture == "arm64" else ""
     if "-" not in channel:
         url = REGION_MAP_URL.replace("{channel}", channel).replace("{suffix}", suffix)

@@ -1,4 +1,4 @@
-"""Images and releases: what a feed claims, what EC2 shows, and what is wrong between them."""
+"""Images and releases: what EC2 shows, what is published, and what is wrong with an image."""
 
 from __future__ import annotations
 
@@ -45,19 +45,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedRelease:
-    """What a channel's feed claims: one version, an image id in each region."""
-
-    channel: str
-    architecture: str
-    version: str
-    images: dict[str, str]
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release as published, the item ``current`` of its line (``channel#architecture``)."""
+    """A release as published, the item ``current`` of its line (``channel#architecture``).
+
+    *images* are what the parameters hold. Two kinds of regions keep an older image, whose version is given:
+    *withdrawn*, which the feed no longer names, and *behind*, whose image of this release is not sound and which may
+    wait (an empty version: it has no image yet). *skipped* are named by the feed and not enabled in this account.
+    *url* is the file that last said all this, *etag* is that file's.
+    """
 
     line: str
     version: str = "current"
@@ -66,10 +61,20 @@ class Release:
     release: str
     images: dict[str, str]
     source: str
+    url: str = ""
+    etag: str = ""
     signature: str
+    signer: str = ""
     released_at: datetime
     previous: str = ""
     previous_images: dict[str, str] = field(default_factory=dict)
+    withdrawn: dict[str, str] = field(default_factory=dict)
+    behind: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+    def version_of(self, region: str) -> str:
+        """Return the version of the image that *region* has."""
+        return self.withdrawn.get(region) or self.behind.get(region) or self.release
 
 
 def ordered(version: str) -> tuple[int, ...]:
@@ -98,8 +103,15 @@ def image_defects(
 
 
 def image_name(channel: str, version: str, architecture: str) -> str:
-    """Return the name that Flatcar gives an image. Source: flatcar/mantle, cmd/plume/prerelease.go (August 2026)."""
-    return f"Flatcar-{channel}-{version}" + ("-arm64" if architecture == "arm64" else "") + "-hvm"
+    """Return the name that Flatcar gives an image; those of ``lts-2024`` are called after ``lts``.
+
+    Source: flatcar/mantle, cmd/plume/prerelease.go (August 2026).
+    """
+    return (
+        f"Flatcar-{channel.partition('-')[0]}-{version}"
+        + ("-arm64" if architecture == "arm64" else "")
+        + "-hvm"
+    )
 
 
 def version_in(name: str, channel: str, architecture: str) -> str:
