@@ -60,7 +60,11 @@ def install() -> None:
     """Install the command as the lock says, unless it is there."""
     if not CLI.exists():
         npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        run([str(node()), str(npm), "ci", "--no-audit", "--no-fund"], dict(os.environ))
+        # Node does not read the system's certificates: where they matter, they are named for others in SSL_CERT_FILE.
+        trusted = (
+            {"NODE_EXTRA_CA_CERTS": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}
+        )
+        run([str(node()), str(npm), "ci", "--no-audit", "--no-fund"], trusted | dict(os.environ))
 
 
 def run(command: list[str], environment: Mapping[str, str]) -> str:
