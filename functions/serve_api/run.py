@@ -101,7 +101,10 @@ def _status(records: Records, now: datetime) -> Answer:
         release.line: {
             "version": release.release,
             "regions": len(release.images),
+            "source": release.source,
             "signature": release.signature,
+            "withdrawn": sorted(release.withdrawn),
+            "behind": sorted(release.behind),
         }
         for release in records.releases()
     }

@@ -28,7 +28,18 @@ class Records:
         return Known(requests={}, pools={"default": a_pool()}, counters=left)
 
     def releases(self) -> list[Release]:
-        return []
+        return [
+            Release(
+                line="stable#amd64",
+                release="4593.2.5",
+                images={"us-east-1": "ami-1", "me-south-1": "ami-2", "eu-west-1": "ami-3"},
+                source="feed",
+                signature="verified",
+                released_at=NOW,
+                withdrawn={"me-south-1": "4081.2.0"},
+                behind={"eu-west-1": "4593.2.4"},
+            )
+        ]
 
     def requests(self, ids: Iterable[str]) -> dict[str, Request]:
         return {key: fulfilled() for key in ids if key == "ci-1"}
@@ -56,6 +67,19 @@ def call(method: str, path: str, records: Records | None = None, body: str = "",
 def test_the_status_says_what_of_each_pool_is_in_use() -> None:
     answer = call("GET", "/status")
     assert (answer.status, answer.body["pools"]["default"]["instances"]) == (200, 3)
+
+
+def test_the_status_says_what_images_are_out_and_which_regions_have_an_older_one() -> None:
+    assert call("GET", "/status").body["images"] == {
+        "stable#amd64": {
+            "version": "4593.2.5",
+            "regions": 3,
+            "source": "feed",
+            "signature": "verified",
+            "withdrawn": ["me-south-1"],
+            "behind": ["eu-west-1"],
+        }
+    }
 
 
 def test_pools_are_listed_and_shown() -> None:
