@@ -8,9 +8,7 @@ from railyard.errors import InvalidRequest
 from railyard.flatcar.sources import (
     Form,
     Source,
-    build_cache,
     check,
-    china,
     folder,
     is_flatcars,
     mirror,
@@ -90,20 +88,6 @@ def test_flatcar_s_own_host_is_known_by_its_name(url: str, own: bool) -> None:
 def test_a_long_term_year_is_never_read_from_an_address_that_cannot_name_it() -> None:
     with pytest.raises(InvalidRequest, match=r"lts-2024 needs \{folder\}"):
         folder("https://mirror.example.com/{channel}/{board}/current", "lts-2024", "amd64")
-
-
-def test_the_build_cache_has_boards_without_suffix_and_the_version_in_its_path() -> None:
-    place = build_cache("stable", "arm64", "4593.2.5")
-    assert place.url == (
-        "https://bincache.flatcar-linux.net/images/arm64/4593.2.5/flatcar_production_ami_all.json"
-    )
-
-
-def test_china_is_a_source_of_its_own_with_its_own_owner() -> None:
-    assert (china().owner, china().signed) == ("306934455918", False)
-    assert china().url.startswith(
-        "https://flatcar-prod-ami-import-cn-north-1.s3.cn-north-1.amazonaws.com.cn/"
-    )
 
 
 def test_what_stands_in_is_toil_s_beta_feed_and_then_its_archived_one() -> None:

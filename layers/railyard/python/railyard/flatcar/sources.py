@@ -17,8 +17,8 @@ from railyard.errors import InvalidRequest
 
 ARCHITECTURES = ("amd64", "arm64")
 CHANNEL = re.compile(r"stable|beta|alpha|lts(-20[0-9]{2})?")
-OWNER, CHINA_OWNER = "075585003325", "306934455918"
-"""Accounts that publish Flatcar's images, everywhere and in China. Source: flatcar/mantle, platform/api/aws."""
+OWNER = "075585003325"
+"""Account that publishes Flatcar's images, China apart. Source: flatcar/mantle, platform/api/aws."""
 
 FEED_FILE, VERSION_FILE, TEXT_FILE = (
     "flatcar_production_ami_all.json",
@@ -37,9 +37,7 @@ class Source(StrEnum):
     FEED = "feed"
     TEXT = "text"
     ORIGIN = "origin"
-    BUILD_CACHE = "build-cache"
     REGION_MAP = "region-map"
-    CHINA = "china"
     MARKETPLACE = "marketplace"
     BETA = "beta"
     ARCHIVE = "archive"
@@ -69,9 +67,7 @@ class Place:
 FLATCAR_HOSTS = ".release.flatcar-linux.net"
 FEED_URL = "https://{channel}.release.flatcar-linux.net/{board}/{folder}"
 ORIGIN_URL = "https://origin.release.flatcar-linux.net/{channel}/{board}/{folder}"
-BUILD_CACHE_URL = "https://bincache.flatcar-linux.net/images/{architecture}/{version}"
 REGION_MAP_URL = "https://flatcar-prod-ami-import-eu-central-1.s3.amazonaws.com/dist/aws/flatcar-{channel}{suffix}-hvm.template"
-CHINA_URL = "https://flatcar-prod-ami-import-cn-north-1.s3.cn-north-1.amazonaws.com.cn"
 
 
 def check(channel: str, architecture: str) -> None:
@@ -105,7 +101,7 @@ def official(channel: str, architecture: str, feed_url: str = FEED_URL) -> Itera
     """Yield the channel's feed and the other official copies of it, in the order in which they are asked.
 
     Of a feed that is not on Flatcar's own host only the text form beside it is a copy: whoever names another host
-    does not want Flatcar's asked. The build cache is not among them: its address needs the version.
+    does not want Flatcar's asked.
     """
     check(channel, architecture)
     at = folder(feed_url, channel, architecture)
@@ -134,23 +130,6 @@ def mirror(mirror_url: str, channel: str, architecture: str) -> Place:
     """Return the operator's own copy of the feed: Toil's source ``toil``."""
     check(channel, architecture)
     return _json(Source.MIRROR, channel, folder(mirror_url, channel, architecture))
-
-
-def build_cache(channel: str, architecture: str, version: str) -> Place:
-    """Return the copy that the release was built into; its version is known, or it could not be found."""
-    url = BUILD_CACHE_URL.replace("{architecture}", architecture).replace("{version}", version)
-    return _json(Source.BUILD_CACHE, channel, url)
-
-
-def china() -> Place:
-    """Return the feed of the two regions in China: stable, amd64, an owner of its own, unsigned."""
-    return Place(
-        source=Source.CHINA,
-        channel="stable",
-        url=f"{CHINA_URL}/stable-amd64-usr.json",
-        version_url=f"{CHINA_URL}/{VERSION_FILE}",
-        owner=CHINA_OWNER,
-    )
 
 
 def stand_ins(architecture: str, feed_url: str = FEED_URL) -> tuple[Place, Place]:
