@@ -26,7 +26,7 @@ class RunningStack:
         self.schedules: list[Schedule] = []
         self.pollers: list[QueuePoller | StreamPoller] = []
         self.routes: list[gateway.Route] = []
-        self.functions = Functions((), lambda _: None)  # type: ignore[arg-type,return-value]  # of none
+        self.functions = Functions((), _no_worker)
         if stack is not None and start is not None:
             self.functions = Functions(stack.functions(), lambda spec: start(stack, spec))
             self.routes = gateway.routes(stack)
@@ -51,3 +51,7 @@ class RunningStack:
         for poller in self.pollers:
             poller.close()
         self.pollers = []
+
+
+def _no_worker(spec: FunctionSpec) -> Worker:
+    raise LookupError(f"no stack is deployed, so {spec.name} does not run")

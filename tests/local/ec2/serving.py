@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from threading import Thread
@@ -86,7 +86,3 @@ def serving() -> Iterator[Served]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-Connect = Callable[[Ec2, str], Any]
-"""Makes a boto3 client of a model in a region."""
