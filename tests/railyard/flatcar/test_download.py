@@ -1,21 +1,27 @@
-"""Files over HTTP, as badly as feeds have been served."""
+"""Files over HTTP, as badly as feeds have been served.
+
+Toil reads without an agent, a tag, a bound of size or a timeout, and stops at what it did not expect: all surpassed.
+"""
 
 from __future__ import annotations
 
 import gc
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 
 import pytest
+from werkzeug.serving import generate_adhoc_ssl_context
 
 from railyard.flatcar.download import USER_AGENT, DownloadFailed, Downloads, File, Trouble
-from railyard.flatcar.forms import Malformed, images
-from railyard.flatcar.sources import Form
+from railyard.flatcar.feeds import Feeds, NoFeed
+from railyard.flatcar.sources import Place, Source
 
 BODY = b'{"amis": [{"name": "us-east-1", "hvm": "ami-0f1a7ca96f2b9cbce"}]}'
 Serve = Callable[[BaseHTTPRequestHandler], None]
@@ -32,12 +38,22 @@ def answer(status: int = 200, body: bytes = b"", **headers: str) -> Serve:
     return serve
 
 
+def dripping_headers(to: BaseHTTPRequestHandler) -> None:
+    """A status, and then a header without end."""
+    to.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip(to)
+
+
 def dripping(to: BaseHTTPRequestHandler) -> None:
     """Never silent for long, and never done."""
     to.send_response(200)
     to.send_header("Content-Length", "100000")
     to.end_headers()
-    until = time.monotonic() + 5
+    drip(to)
+
+
+def drip(to: BaseHTTPRequestHandler) -> None:
+    until = time.monotonic() + 1
     while time.monotonic() < until:
         to.wfile.write(b" ")
         time.sleep(0.02)
@@ -52,7 +68,9 @@ def hang_up(to: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def serving(serve: Serve, timeout: float = 2.0) -> Iterator[tuple[Downloads, str, list[dict[str, str]]]]:
+def serving(
+    serve: Serve, timeout: float = 2.0, tls: SSLContext | None = None
+) -> Iterator[tuple[Downloads, str, list[dict[str, str]]]]:
     """A host on loopback: what reads from it, its address, and the headers of each request that it got."""
     got: list[dict[str, str]] = []
 
@@ -66,6 +84,8 @@ def serving(serve: Serve, timeout: float = 2.0) -> Iterator[tuple[Downloads, str
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     downloads = Downloads(timeout=timedelta(seconds=timeout), max_bytes=5_000)
@@ -111,23 +131,30 @@ def test_we_say_who_we_are_for_some_agents_are_turned_away() -> None:
     assert "if-none-match" not in got[0]
 
 
-@pytest.mark.parametrize(
-    ("served", "expected"),
-    [
-        (answer(404), Trouble.MISSING),
-        (answer(410), Trouble.MISSING),
-        (answer(403), Trouble.REFUSED),
-        (answer(204), Trouble.REFUSED),
-        (answer(429), Trouble.UNREACHABLE),
-        (answer(500), Trouble.UNREACHABLE),
-        (answer(503), Trouble.UNREACHABLE),
-        (answer(301, Location="http://127.0.0.1:1/elsewhere"), Trouble.REDIRECTED),
-        (answer(302), Trouble.REDIRECTED),
-        (answer(body=BODY + b" " * 5_000), Trouble.TOO_LARGE),
-        (answer(body=b"not gzip", Content_Encoding="gzip"), Trouble.UNREACHABLE),
-        (hang_up, Trouble.UNREACHABLE),
-    ],
-)
+SERVED = [
+    (answer(404), Trouble.MISSING),
+    (answer(410), Trouble.MISSING),
+    (answer(403), Trouble.REFUSED),
+    (answer(204), Trouble.REFUSED),
+    (answer(429), Trouble.UNREACHABLE),
+    (answer(500), Trouble.UNREACHABLE),
+    (answer(503), Trouble.UNREACHABLE),
+    (answer(301, Location="http://127.0.0.1:1/elsewhere"), Trouble.REDIRECTED),
+    (answer(302), Trouble.REDIRECTED),
+    (answer(body=BODY + b" " * 5_000), Trouble.TOO_LARGE),
+    (answer(body=b"not gzip", Content_Encoding="gzip"), Trouble.UNREACHABLE),
+    (hang_up, Trouble.UNREACHABLE),
+]
+NO_FEED = [
+    b"<!DOCTYPE html><html>Not here</html>",
+    b"",
+    BODY[:-20],
+    BODY.replace(b"us-east-1", b"\xff\xfe"),
+    BODY.decode().encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize(("served", "expected"), SERVED)
 def test_whatever_is_served_instead_of_a_file_has_a_name(served: Serve, expected: Trouble) -> None:
     found = trouble(served)
     assert found.code == expected
@@ -135,22 +162,16 @@ def test_whatever_is_served_instead_of_a_file_has_a_name(served: Serve, expected
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"<!DOCTYPE html><html>Not here</html>",
-        b"",
-        BODY[:-20],
-        BODY.replace(b"us-east-1", b"\xff\xfe"),
-        BODY.decode().encode("utf-16"),
-    ],
-    ids=["a page with status 200", "nothing", "cut", "not UTF-8", "UTF-16"],
+    ("served", "code"), [*SERVED, *((answer(body=body), "feed_malformed") for body in NO_FEED)]
 )
-def test_what_arrives_whole_and_is_no_feed_is_seen_by_its_form(body: bytes) -> None:
-    file = read(answer(body=body))
-    assert file is not None
-    with pytest.raises(Malformed) as refused:
-        images(file.body, Form.JSON)
-    assert refused.value.code == "feed_malformed"
+def test_no_claim_comes_of_it_and_only_what_may_pass_is_asked_again(served: Serve, code: str) -> None:
+    with serving(served) as (downloads, url, got):
+        place = Place(source=Source.FEED, channel="stable", url=url)
+        feeds = Feeds(downloads, sleep=lambda _: None)
+        with pytest.raises(NoFeed) as nothing:
+            feeds.first([place], "amd64")
+    assert nothing.value.code == code
+    assert len(got) == (3 if code == Trouble.UNREACHABLE else 1)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -159,18 +180,53 @@ def test_a_file_that_is_cut_short_is_unreachable() -> None:
     gc.collect()  # urllib3 leaves the socket of a body cut short to the collector, which warns wherever it runs
 
 
-@pytest.mark.parametrize("slow", [dripping, silent])
-def test_a_slow_file_is_left_within_the_bound(slow: Serve) -> None:
-    started = time.monotonic()
-    assert trouble(slow, timeout=0.2).code == Trouble.UNREACHABLE
-    assert time.monotonic() - started < 2
+@pytest.mark.parametrize("slow", [dripping, dripping_headers, silent])
+def test_a_slow_file_is_left_within_the_bound(slow: Serve) -> None:  # surpassed: Toil waits without end
+    with serving(slow) as (_, url, _):
+        assert took(url) < 0.5
+
+
+def test_a_reader_that_was_left_behind_ends_soon() -> None:
+    with serving(dripping) as (_, url, _):
+        took(url)
+        for reader in (each for each in threading.enumerate() if each.name == url):
+            reader.join(0.5)
+            assert not reader.is_alive()
+
+
+def test_a_name_that_is_not_resolved_is_left_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(0.6))
+    assert took("http://feed.example.com/file") < 0.5
+
+
+def test_a_name_that_is_gone_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:  # Toil 4382
+    def gone(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", gone)
+    took("http://feed.example.com/file")
 
 
 def test_nobody_listening_is_unreachable() -> None:
-    downloads = Downloads(timeout=timedelta(seconds=1), max_bytes=1)
+    took("http://127.0.0.1:1/file")
+
+
+def test_a_host_that_cannot_prove_its_name_is_unreachable() -> None:
+    with serving(answer(body=BODY), tls=generate_adhoc_ssl_context()) as (downloads, url, got):
+        with pytest.raises(DownloadFailed, match="CERTIFICATE_VERIFY_FAILED") as raised:
+            downloads.read(url.replace("http:", "https:"))
+        assert raised.value.code == Trouble.UNREACHABLE
+        assert got == []
+
+
+def took(url: str) -> float:
+    """Return the seconds until *url* was given up as unreachable, with a bound of 0.2."""
+    downloads = Downloads(timeout=timedelta(seconds=0.2), max_bytes=5_000)
+    started = time.monotonic()
     with pytest.raises(DownloadFailed) as raised:
-        downloads.read("http://127.0.0.1:1/file")
-    assert raised.value.code == Trouble.UNREACHABLE
+        downloads.read(url)
+    assert (raised.value.code, raised.value.transient) == (Trouble.UNREACHABLE, True)
+    return time.monotonic() - started
 
 
 def test_a_compressed_file_is_bounded_by_what_it_becomes() -> None:

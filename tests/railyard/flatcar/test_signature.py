@@ -117,12 +117,6 @@ def test_a_key_that_was_merged_with_a_foreign_one_signs_for_neither() -> None:
         Cert.from_bytes(public(publisher())).merge(Cert.from_bytes(public(publisher("Mallory"))))
 
 
-def test_ten_thousand_mutations_of_a_feed_are_all_refused(key: SigningKey) -> None:
-    dice, good = Random(4), signed()
-    changed = (text for _ in range(10_000) if (text := _mutated(FEED, dice)) != FEED)
-    assert [text for text in changed if accepted(key, text, good)] == []
-
-
 def test_ten_thousand_mutations_of_a_signature_are_refused_but_for_two_bytes_that_decide_nothing(
     key: SigningKey,
 ) -> None:
@@ -133,7 +127,7 @@ def test_ten_thousand_mutations_of_a_signature_are_refused_but_for_two_bytes_tha
     assert len(hint) == 2
     assert hint[1] - hint[0] == 1
     for _ in range(10_000):
-        text = _mutated(good, dice)
+        text = mutated(good, dice)
         if accepted(key, FEED, text):
             assert (text[: hint[0]], text[hint[1] + 1 :]) == (good[: hint[0]], good[hint[1] + 1 :])
 
@@ -146,7 +140,7 @@ def accepted(key: SigningKey, content: bytes, signature: bytes) -> bool:
     return True
 
 
-def _mutated(text: bytes, dice: Random) -> bytes:
+def mutated(text: bytes, dice: Random) -> bytes:
     """Return *text* with one to three bytes flipped, dropped, doubled or cut off."""
     for _ in range(dice.randint(1, 3)):
         at = dice.randrange(max(1, len(text)))

@@ -27,13 +27,22 @@ from railyard.flatcar.claims import Claim, Signature
 from railyard.flatcar.download import Downloads
 from railyard.flatcar.feeds import Feeds, NoFeed
 from railyard.flatcar.signature import FLATCAR_FINGERPRINT, SigningKey
-from railyard.flatcar.sources import FEED_URL, Place, Source, check, mirror, official, stand_ins
+from railyard.flatcar.sources import (
+    MARKETPLACE_OWNER,
+    Place,
+    Source,
+    check,
+    marketplace_name,
+    marketplace_version,
+    places,
+    stand_ins,
+)
 from railyard.model.images import Image, image_defects, image_name, version_in
 
 logger = logging.getLogger(__name__)
 OVERRIDES = ("RAILYARD_AMI", "TOIL_AWS_AMI")
-MARKETPLACE_OWNER = "aws-marketplace"
 TIMEOUT, LARGEST_FILE = timedelta(seconds=10), 1_048_576
+SUBSCRIPTION = "launches after its one-time subscription on the AWS Marketplace"
 
 
 class Verification(StrEnum):
@@ -76,11 +85,12 @@ def flatcar_image(
     """Return an image that launches in the region of *ec2*, from the first source that has one.
 
     The order is Toil's: override, your mirror (if set), the channel's feed and its official copies, the Marketplace,
-    the beta feed, the archived feed. An image that EC2 rejects is passed over; one that EC2 could not be asked
-    about is taken with a warning, unless *fail_open* is false. A Marketplace image needs its one-time subscription.
+    the beta feed, the archived feed; in China its own feed, then the Marketplace. An image that EC2 rejects is passed
+    over; one that EC2 could not be asked about is taken with a warning, unless *fail_open* is false. All feeds
+    together have one minute, and EC2 what its client gives it.
 
     Raises:
-        InvalidRequest: no such channel or architecture; nothing was asked.
+        InvalidRequest: no such channel or architecture, or not in that region; nothing was asked.
         ImageUnavailable: no source has one; the message says what each said, and what to do.
     """
     check(channel, architecture)
@@ -113,7 +123,7 @@ def feed_images(
     *source* is ``stable``, ``beta``, ``alpha``, ``lts``, ``lts-YEAR`` or ``archive``; InvalidRequest for another.
     Raises NoFeed if the feed gives nothing.
     """
-    claim = (feeds or _feeds(None)).first(_places(architecture, source), architecture)
+    claim = (feeds or _feeds(None)).first(_places(region, architecture, source), architecture)
     if claim and region in claim.images:
         yield claim.images[region]
 
@@ -126,7 +136,7 @@ def feed_image(
     None if the feed gives nothing, or EC2 rejects it. Raises InvalidRequest for an unknown source.
     """
     search = _Search(ec2, architecture, feeds or _feeds(None))
-    found = search.feed(_places(architecture, source), [])
+    found = search.feed(_places(search.region, architecture, source), [])
     return found if found and found.verification is not Verification.REJECTED else None
 
 
@@ -141,11 +151,10 @@ def _feeds(signing_key: bytes | None, fingerprint: str = FLATCAR_FINGERPRINT) ->
     return Feeds(Downloads(timeout=TIMEOUT, max_bytes=LARGEST_FILE), key=key)
 
 
-def _places(architecture: str, source: str) -> tuple[Place, ...]:
+def _places(region: str, architecture: str, source: str) -> list[Place]:
     if source == Source.ARCHIVE:
-        return (stand_ins(architecture)[1],)
-    check(source, architecture)
-    return (next(official(source, architecture, FEED_URL)),)
+        return [stand_ins(architecture)[1]]
+    return places(source, architecture, region=region)[:1]
 
 
 class _Search:
@@ -156,6 +165,7 @@ class _Search:
         self._images = Ec2Images(lambda _: ec2)
         self._architecture = architecture
         self._feeds = feeds
+        self._until = feeds.deadline() if feeds else 0.0
 
     def as_told(self) -> FlatcarImage | None:
         """Return an override as it was given: whoever sets it knows why."""
@@ -173,18 +183,18 @@ class _Search:
 
     def everywhere(self, channel: str, mirror_url: str, said: list[str]) -> Iterator[FlatcarImage]:
         """Yield what each source has, in order; a source that has nothing says why to *said*."""
-        own = [mirror(mirror_url, channel, self._architecture)] if mirror_url else []
-        beta, archive = stand_ins(self._architecture)
-        for places in ([*own, *official(channel, self._architecture)], None, [beta], [archive]):
-            found = self._marketplace(said) if places is None else self.feed(places, said)
+        first = places(channel, self._architecture, region=self.region, mirror_url=mirror_url)
+        others = () if self.region.startswith("cn-") else stand_ins(self._architecture)
+        for each in (first, None, *([other] for other in others)):
+            found = self._marketplace(said) if each is None else self.feed(each, said)
             if found:
                 yield found
 
-    def feed(self, places: Iterable[Place], said: list[str]) -> FlatcarImage | None:
-        """Return what the first of *places* that gives a claim names for this region, judged."""
+    def feed(self, asked: Iterable[Place], said: list[str]) -> FlatcarImage | None:
+        """Return what the first place of *asked* that gives a claim names for this region, judged."""
         assert self._feeds is not None
         try:
-            claim = self._feeds.first(places, self._architecture)
+            claim = self._feeds.first(asked, self._architecture, until=self._until)
         except NoFeed as trouble:
             said.append(str(trouble))
             return None
@@ -237,7 +247,10 @@ class _Search:
     def marketplace(self) -> FlatcarImage | None:
         """Return the newest stable image that the Marketplace shows; it is EC2's own word."""
         image = self._images.newest(
-            self.region, owner=MARKETPLACE_OWNER, name="Flatcar-stable-*", architecture=self._architecture
+            self.region,
+            owner=MARKETPLACE_OWNER,
+            name=marketplace_name("stable"),
+            architecture=self._architecture,
         )
         if image is None:
             return None
@@ -247,7 +260,8 @@ class _Search:
             architecture=self._architecture,
             source=Source.MARKETPLACE,
             channel="stable",
-            version=version_in(image.name, "stable", self._architecture),
+            version=marketplace_version(image.name, "stable"),
             verification=Verification.VERIFIED,
             signature=Signature.NOT_PUBLISHED,
+            detail=SUBSCRIPTION,
         )

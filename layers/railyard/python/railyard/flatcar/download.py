@@ -1,15 +1,18 @@
 """Files over HTTPS, bounded in size and time: bytes, or the reason why not, and whether asking again may help.
 
 No redirect is followed: a host that sends us elsewhere is not the host that the settings name. The time is that of the
-whole file, not of the gap between two bytes, so that a host that drips cannot hold us.
+whole, from the name's resolution to the last byte. Libraries bound the gap between two bytes, and a resolver by
+nothing: so a thread reads, and is left behind when its time is over.
 """
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from threading import Thread
 from urllib.parse import urlsplit
 
 import requests
@@ -60,12 +63,22 @@ class Downloads:
 
     def read(self, url: str, etag: str = "") -> File | None:
         """Return the file at *url*, or None if it still is the one with *etag*; raises DownloadFailed."""
-        headers = {"If-None-Match": etag} if etag else {}
+        answer: Future[File | None] = Future()
+        Thread(target=self._answer, args=(answer, url, etag), name=url, daemon=True).start()
         try:
-            return self._read(url, headers)
+            return answer.result(self._timeout)
+        except TimeoutError:
+            late = f"{url}: not read within {self._timeout:g} s"
+            raise DownloadFailed(late, code=Trouble.UNREACHABLE) from None
         except (requests.RequestException, HTTPError) as error:
             why = f"{url}: {type(error).__name__}: {error}"
             raise DownloadFailed(why, code=Trouble.UNREACHABLE) from error
+
+    def _answer(self, answer: Future[File | None], url: str, etag: str) -> None:
+        try:
+            answer.set_result(self._read(url, {"If-None-Match": etag} if etag else {}))
+        except BaseException as error:  # noqa: BLE001  it is raised where the answer is waited for
+            answer.set_exception(error)
 
     def _read(self, url: str, headers: dict[str, str]) -> File | None:
         until = time.monotonic() + self._timeout
@@ -81,9 +94,8 @@ class Downloads:
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise DownloadFailed(f"{url}: more than {self._max_bytes} bytes", code=Trouble.TOO_LARGE)
-                if time.monotonic() > until:
-                    late = f"{url}: not read within {self._timeout:.0f} s"
-                    raise DownloadFailed(late, code=Trouble.UNREACHABLE)
+                if time.monotonic() > until:  # nobody waits any more
+                    raise TimeoutError
             return File(body, answer.headers.get("ETag", ""))
 
     def close(self) -> None:

@@ -7,20 +7,25 @@ make the signed ones fail could choose the images.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from railyard.errors import RailyardError
 from railyard.flatcar import forms
 from railyard.flatcar.claims import Claim, Signature
-from railyard.flatcar.download import DownloadFailed, File
+from railyard.flatcar.download import DownloadFailed, File, Trouble
 from railyard.flatcar.signature import BadSignature, SigningKey
-from railyard.flatcar.sources import Place
+from railyard.flatcar.sources import VERSION, Place
 
 PAUSES = (1.0, 2.0)
 """Seconds before a second and a third try. Toil waits one second before each."""
+
+PATIENCE = timedelta(seconds=60)
+"""For one search. Toil may sleep 74 seconds, and has no bound for what it reads."""
 
 SIGNATURE_SUFFIX = ".sig"
 
@@ -45,7 +50,7 @@ class Feeds:
         files: Reader,
         *,
         key: SigningKey | None = None,
-        patience: timedelta = timedelta(seconds=60),
+        patience: timedelta = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,48 +61,68 @@ class Feeds:
         self._sleep = sleep
         self._clock = clock
 
-    def first(self, places: Iterable[Place], architecture: str, etag: str = "") -> Claim | None:
+    def deadline(self) -> float:
+        """Return when a search that begins now is over: whoever searches several times has this patience once."""
+        return self._clock() + self._patience
+
+    def first(
+        self, places: Iterable[Place], architecture: str, etag: str = "", until: float | None = None
+    ) -> Claim | None:
         """Return the claim of the first of *places* that has one; None if that feed still has *etag*.
 
-        Only the first place is asked with the tag: it belongs to that file. Raises NoFeed.
+        Only the first place is asked with the tag: it belongs to that file. No file is asked for after *until*,
+        a ``deadline()``, and each place is asked again only within its share of the time: a host that hangs leaves
+        enough for the next. Raises NoFeed, with the code of the last trouble.
         """
-        until = self._clock() + self._patience
+        until = self.deadline() if until is None else until
         said: list[str] = []
-        for place in places:
-            if said and self._clock() > until:
-                said.append(f"{place.source}: not asked, time is up")
-                continue
+        code = Trouble.MISSING.value
+        left = list(places)
+        while left:
+            again = self._clock() + (until - self._clock()) / len(left)
+            place = left.pop(0)
             try:
-                return self._patiently(place, architecture, etag, until)
+                return self._patiently(place, architecture, etag, until, again)
             except RailyardError as trouble:
                 said.append(f"{place.source}: {trouble.code}: {trouble}")
                 code = trouble.code
             etag = ""
-        raise NoFeed("; ".join(said) or "no place to ask", code=code if said else "feed_missing")
+        raise NoFeed("; ".join(said) or "no place to ask", code=code)
 
-    def _patiently(self, place: Place, architecture: str, etag: str, until: float) -> Claim | None:
+    def _patiently(
+        self, place: Place, architecture: str, etag: str, until: float, again: float
+    ) -> Claim | None:
         for pause in (*PAUSES, None):
             try:
-                return self.read(place, architecture, etag)
+                return self.read(place, architecture, etag, until)
             except DownloadFailed as trouble:
-                if not trouble.transient or pause is None or self._clock() + pause > until:
+                if not trouble.transient or pause is None or self._clock() + pause > again:
                     raise
                 self._sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def read(self, place: Place, architecture: str, etag: str = "") -> Claim | None:
+    def read(self, place: Place, architecture: str, etag: str = "", until: float = math.inf) -> Claim | None:
         """Return what *place* claims, or None if its file still has *etag*.
 
         Raises:
-            DownloadFailed: a file could not be had.
+            DownloadFailed: a file could not be had, or it is later than *until*.
             Malformed: a file is not in its form.
             BadSignature: there is a key, and the place has no signature, or not its.
         """
-        file = self._files.read(place.url, etag)
+        if self._key and not place.signed:
+            raise BadSignature(
+                f"{place.url} is not asked: it has no signature, and with a key only what is signed counts",
+                code="signature_not_published",
+            )
+        version = ""
+        if VERSION in place.url:
+            version = self._version(place, until)
+            place = replace(place, url=place.url.replace(VERSION, version))
+        file = self._file(place.url, until, etag)
         if file is None:
             return None
-        version = forms.version(self._whole(place.version_url)) if place.version_url else ""
-        signature, signer = self._signed(place, file.body)
+        version = version or self._version(place, until)
+        signature, signer = self._signed(place, file.body, until)
         return Claim(
             place=place,
             architecture=architecture,
@@ -108,15 +133,23 @@ class Feeds:
             etag=file.etag,
         )
 
-    def _signed(self, place: Place, body: bytes) -> tuple[Signature, str]:
+    def _version(self, place: Place, until: float) -> str:
+        return forms.version(self._whole(place.version_url, until)) if place.version_url else ""
+
+    def _signed(self, place: Place, body: bytes, until: float) -> tuple[Signature, str]:
         if self._key is None:
             return (Signature.UNAVAILABLE if place.signed else Signature.NOT_PUBLISHED), ""
-        if not place.signed:
-            raise BadSignature(f"{place.url}: no signature is published", code="signature_not_published")
-        return Signature.VERIFIED, self._key.signer(body, self._whole(f"{place.url}{SIGNATURE_SUFFIX}"))
+        return Signature.VERIFIED, self._key.signer(
+            body, self._whole(f"{place.url}{SIGNATURE_SUFFIX}", until)
+        )
 
-    def _whole(self, url: str) -> bytes:
-        file = self._files.read(url)
+    def _whole(self, url: str, until: float) -> bytes:
+        file = self._file(url, until)
         if file is None:
             raise AssertionError(f"{url}: unchanged, though no tag was sent")
         return file.body
+
+    def _file(self, url: str, until: float, etag: str = "") -> File | None:
+        if self._clock() > until:
+            raise DownloadFailed(f"{url} is not asked: time is up", code=Trouble.UNREACHABLE)
+        return self._files.read(url, etag)

@@ -7,17 +7,18 @@ form is refused, with what it starts with.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from railyard.errors import RailyardError
 from railyard.flatcar.sources import Form
 
 REGION, IMAGE = r"[a-z]{2}(-[a-z]+)+-[0-9]+", r"ami-([0-9a-f]{8}|[0-9a-f]{17})"
-_VERSION = re.compile(r"^FLATCAR_VERSION=(\d+\.\d+\.\d+)\s*$", re.MULTILINE)
+_VERSION = re.compile(r"^FLATCAR_VERSION=([0-9]+\.[0-9]+\.[0-9]+)\s*$", re.MULTILINE)
 _SHOWN = 40
 
 
@@ -26,18 +27,16 @@ class Malformed(RailyardError):
 
 
 class _Entry(Struct, frozen=True):
-    name: Annotated[str, Meta(pattern=rf"^{REGION}$(?!\n)")]
-    hvm: Annotated[str, Meta(pattern=rf"^{IMAGE}$(?!\n)")]
+    name: str
+    hvm: str
 
 
 class _Feed(Struct, frozen=True):
-    amis: Annotated[list[_Entry], Meta(min_length=1)]
+    amis: list[_Entry]
 
 
 class _Mappings(Struct, frozen=True):
-    region_map: Annotated[dict[str, dict[str, str | None]], Meta(min_length=1)] = msgspec.field(
-        name="RegionMap"
-    )
+    region_map: dict[str, dict[str, str | None]] = msgspec.field(name="RegionMap")
 
 
 class _Template(Struct, frozen=True):
@@ -45,8 +44,20 @@ class _Template(Struct, frozen=True):
 
 
 def images(body: bytes, form: Form) -> dict[str, str]:
-    """Return region -> image of a file in *form*; raises Malformed."""
-    return _READERS[form](_text(body))
+    """Return region -> image of a file in *form*, each of which is there once; raises Malformed."""
+    text = _text(body)
+    found = list(_READERS[form](text))
+    if not found:
+        raise Malformed(f"no region has an image{_start(text)}", code="feed_malformed")
+    for region, image in found:
+        if not (re.fullmatch(REGION, region) and re.fullmatch(IMAGE, image)):
+            what = f"expected a region and an image, found {region[:_SHOWN]!r} and {image[:_SHOWN]!r}"
+            raise Malformed(f"{what}{_start(text)}", code="feed_malformed")
+    for each in zip(*found, strict=True):
+        [(said, times)] = Counter(each).most_common(1)
+        if times > 1:
+            raise Malformed(f"{said} appears twice", code="feed_malformed")
+    return dict(found)
 
 
 def version(body: bytes) -> str:
@@ -60,34 +71,24 @@ def version(body: bytes) -> str:
     return str(found[0])
 
 
-def _json(text: str) -> dict[str, str]:
-    feed = _decoded(text, _Feed)
-    return _once(((entry.name, entry.hvm) for entry in feed.amis), text)
+def _json(text: str) -> Iterable[tuple[str, str]]:
+    return [(entry.name, entry.hvm) for entry in _decoded(text, _Feed).amis]
 
 
-def _line(text: str) -> dict[str, str]:
+def _line(text: str) -> Iterable[tuple[str, str]]:
     if not text.endswith("\n"):  # an id that is cut may still look like one
         raise Malformed(f"the line does not end{_start(text)}", code="feed_malformed")
-    parts = [part.partition("=") for part in text.removesuffix("\n").split("|")]
-    for region, sign, image in parts:
-        if not (re.fullmatch(REGION, region) and sign and re.fullmatch(IMAGE, image)):
-            raise Malformed(
-                f"expected region=image, found {region[:_SHOWN]!r}{_start(text)}", code="feed_malformed"
-            )
-    return _once(((region, image) for region, _, image in parts), text)
+    parts = (part.partition("=") for part in text.removesuffix("\n").split("|"))
+    return [(region, image) for region, _, image in parts]
 
 
-def _region_map(text: str) -> dict[str, str]:
+def _region_map(text: str) -> Iterable[tuple[str, str]]:
     """Read the template that Flatcar offers on its site; a region without an image says null there."""
     mapped = _decoded(text, _Template).mappings.region_map
-    named = {region: of["AMI"] for region, of in mapped.items() if of.get("AMI") is not None}
-    for region, image in named.items():
-        if not (re.fullmatch(REGION, region) and re.fullmatch(IMAGE, str(image))):
-            raise Malformed(f"{region[:_SHOWN]!r} has no image but {image!r}", code="feed_malformed")
-    return _once(((region, str(image)) for region, image in named.items()), text)
+    return [(region, of["AMI"]) for region, of in mapped.items() if of.get("AMI") is not None]
 
 
-_READERS: Mapping[Form, Callable[[str], dict[str, str]]] = {
+_READERS: Mapping[Form, Callable[[str], Iterable[tuple[str, str]]]] = {
     Form.JSON: _json,
     Form.LINE: _line,
     Form.REGION_MAP: _region_map,
@@ -106,17 +107,6 @@ def _decoded(text: str, kind: Any) -> Any:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"{error}{_start(text)}", code="feed_malformed") from None
-
-
-def _once(pairs: Iterable[tuple[str, str]], text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for region, image in pairs:
-        if region in found:
-            raise Malformed(f"{region} appears twice", code="feed_malformed")
-        found[region] = image
-    if not found:
-        raise Malformed(f"no region has an image{_start(text)}", code="feed_malformed")
-    return found
 
 
 def _start(text: str) -> str:
