@@ -102,7 +102,7 @@ class Pointers:
 
 @dataclass
 class Supplies:
-    """A catalogue and images."""
+    """A catalogue, and images of every pool."""
 
     catalogue_: Catalogue | None
     images_: dict[str, str]
@@ -110,8 +110,11 @@ class Supplies:
     def catalogue(self, now: datetime) -> Catalogue | None:
         return self.catalogue_
 
-    def images(self, pools: Any, now: datetime) -> dict[str, str]:
-        return self.images_
+    def images(self, pools: Any, now: datetime) -> dict[str, dict[str, str]]:
+        return {pool.name: self.images_ for pool in pools}
+
+    def forget_images(self) -> None:
+        pass
 
 
 class Bench:

@@ -45,6 +45,7 @@ def _wired() -> tuple[Settings, partial[Ports]]:
             prefix=settings.parameter_prefix,
             region=home_region(),
             memory=settings.image_memory,
+            canary_pool=settings.canary_pool,
         ),
         requesters=lambda: requesters.all(now()),
         clock=now,

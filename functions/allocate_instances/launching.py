@@ -110,6 +110,8 @@ class Launching:
 
     def _finish(self, launch: Launch, requests: Mapping[str, Request], answer: FleetAnswer) -> Unserved:
         """Bind what came; what did not is settled, unless EC2 only asked for patience about some of it."""
+        if any(each.kind is ImageUnavailable for each in answer.refused):
+            self._ports.supplies.forget_images()
         launch, requests = self._bind(launch, requests, answer.machines)
         if launch.state is not LaunchState.INTENT:
             return NOBODY
@@ -117,12 +119,16 @@ class Launching:
             self._later(launch, Throttled("some offerings were throttled"))
             return NOBODY
         again = self._settle(launch, requests, _obstacle(answer.refused))
-        return Unserved(requests=again, refused=frozenset(each.offering for each in answer.refused))
+        # An offering is not to blame for its image: with the next one it may do.
+        refused = (each.offering for each in answer.refused if each.kind is not ImageUnavailable)
+        return Unserved(requests=again, refused=frozenset(refused))
 
     def _refused_whole(
         self, launch: Launch, requests: Mapping[str, Request], refusal: RailyardError
     ) -> Unserved:
         """EC2 refused the call as a whole. An earlier open call of the same token may still take effect: hold then."""
+        if isinstance(refusal, ImageUnavailable):
+            self._ports.supplies.forget_images()
         if launch.open_calls > 1:
             self._later(launch, Throttled(str(refusal)))
             return NOBODY

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -49,10 +49,11 @@ class Waking(Protocol):
 
 
 class Supplies(Protocol):
-    """What launches are made of: the catalogue, and published images by architecture."""
+    """What launches are made of: the catalogue, and the images that pools launch."""
 
     def catalogue(self, now: datetime) -> Catalogue | None: ...
-    def images(self, pools: Iterable[Pool], now: datetime) -> Mapping[str, str]: ...
+    def images(self, pools: Collection[Pool], now: datetime) -> Mapping[str, Mapping[str, str]]: ...
+    def forget_images(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,3 +30,5 @@ class Settings:
     visibility: timedelta = timedelta(seconds=300)
     """Longest time after which a started instance shows in a listing: an assumption, AWS gives no bound."""
     image_memory: timedelta = timedelta(seconds=60)
+    canary_pool: str = ""
+    """The pool that launches a release while it is tried; empty: none."""

@@ -35,7 +35,7 @@ A Spot request is created, but CreateFleet cannot tag it, and none comes to be w
 
 def add(on: Foundation, api_role_id: str) -> None:
     """Add the function and its two queues."""
-    settings = on.settings(Settings, api_role_id=api_role_id)
+    settings = on.settings(Settings, api_role_id=api_role_id, canary_pool=on.stage.images.canary_pool)
     function = add_function(
         on,
         "allocate_instances",

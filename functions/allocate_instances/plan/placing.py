@@ -28,7 +28,7 @@ MAX_SLOTS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What placing has to know. *images* is by architecture, *templates* by pool."""
+    """What placing has to know. *images* is by pool and architecture, *templates* by pool."""
 
     stack: str
     now: datetime
@@ -36,7 +36,7 @@ class Facts:
     pools: Mapping[str, Pool]
     counters: Mapping[str, Counters]
     catalogue: Catalogue | None
-    images: Mapping[str, str]
+    images: Mapping[str, Mapping[str, str]]
     templates: Mapping[str, str]
 
 
@@ -124,7 +124,7 @@ def _choose(
     if not types:
         message = _too_large(request, pool, facts.catalogue)
         return Reason(Code.RESOURCES_EXHAUSTED, message, path="requirements")
-    launchable = [each for each in types if each.architecture in facts.images]
+    launchable = [each for each in types if each.architecture in facts.images[pool.name]]
     if not launchable:
         names = sorted({each.architecture for each in types})
         return Reason(Code.IMAGE_UNAVAILABLE, f"no image is published for {', '.join(names)}")
@@ -206,7 +206,7 @@ def _launch(
         pool=pool.name,
         plan=LaunchPlan(
             template=facts.templates[pool.name],
-            images={o.architecture: facts.images[o.architecture] for o in found},
+            images={o.architecture: facts.images[pool.name][o.architecture] for o in found},
             market=found[0].market,
             offerings=found,
             subnets={o.availability_zone: pool.subnets[o.availability_zone] for o in found},

@@ -67,6 +67,11 @@ def _smallest(
 
 
 def _serves(machine: Instance, request: Request, tenant: Tenant, facts: Facts) -> bool:
+    """Whether *machine* serves *tenant* of *request*.
+
+    After a release, a rollback or a bad image nobody is put on another image than the pool launches now: what has one
+    runs out, is idle and is reaped. Where the image of now is unknown, any will do.
+    """
     need = request.need
     return (
         machine.state in PLACEABLE
@@ -75,6 +80,7 @@ def _serves(machine: Instance, request: Request, tenant: Tenant, facts: Facts) -
         and machine.free.holds(tenant.room)
         and len(machine.tenants) < MAX_SHARES
         and machine.template == facts.templates.get(machine.pool)
+        and machine.image_id == facts.images[machine.pool].get(machine.architecture, machine.image_id)
         and machine.ends_at > facts.now + timedelta(seconds=request.lease_seconds)
         and need.architecture in (machine.architecture, "any")
         and request.market in (machine.market, "spot-first")

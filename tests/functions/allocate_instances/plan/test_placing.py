@@ -31,7 +31,7 @@ def facts(pool: Any = None, **changes: Any) -> Facts:
         pools={pool.name: pool},
         counters={pool.name: counters(pool, **left)},
         catalogue=a_catalogue(),
-        images=IMAGES,
+        images={pool.name: IMAGES},
         templates={pool.name: "railyard-default-1"},
     )
     return replace(base, **changes)
@@ -48,6 +48,12 @@ def stopped(request: Request, given: Facts) -> Request:
     ((before, after),) = found.settled
     assert before == request
     return after
+
+
+def test_a_launch_is_of_the_images_of_its_own_pool() -> None:
+    given = facts(a_pool("canary"), images={"default": IMAGES, "canary": {"amd64": "ami-3"}})
+    (draft,) = placed(a_request(pool="canary"), given=given).drafts
+    assert draft.launch.plan.images == {"amd64": "ami-3"}
 
 
 def test_a_launch_says_everything_that_its_call_will_say() -> None:
@@ -115,7 +121,11 @@ def test_what_a_pool_can_pay_is_launched_and_the_rest_waits_for_its_budget() -> 
     ("changes", "code", "state"),
     [
         ({"catalogue": None}, Code.INSUFFICIENT_CAPACITY, RequestState.REQUESTED),
-        ({"images": {"arm64": "ami-2"}}, Code.IMAGE_UNAVAILABLE, RequestState.REQUESTED),
+        (
+            {"images": {"default": {"arm64": "ami-2"}, "other": IMAGES}},
+            Code.IMAGE_UNAVAILABLE,
+            RequestState.REQUESTED,
+        ),
         ({"left": {"slots_free": 0}}, Code.POOL_LIMIT, RequestState.REQUESTED),
         ({"left": {"pending_free": -3}}, Code.POOL_LIMIT, RequestState.REQUESTED),
         ({"left": {"usd_micros_free": 99_999}}, Code.BUDGET, RequestState.REQUESTED),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from allocate_instances.plan.placing import Facts
 from allocate_instances.plan.reusing import reuse
-from railyard.model.instances import MAX_SHARES, Instance, InstanceState, Room
+from railyard.model.instances import MAX_SHARES, PLACEABLE, Instance, InstanceState, Room
 from railyard.model.ledger import Commit
 from railyard.model.requests import Need, Request, RequestState
 from tests.builders import NOW, a_catalogue, a_pool, a_request, a_tenant, an_instance, counters
@@ -24,13 +24,13 @@ FACTS = Facts(
     pools={"default": a_pool()},
     counters={"default": counters(a_pool())},
     catalogue=a_catalogue(),
-    images={},
+    images={"default": {"amd64": "ami-1"}},
     templates={"default": "railyard-default-1"},
 )
 
 
-def reused(*requests: Request, on: list[Instance]) -> tuple[Commit, ...]:
-    return reuse([(request, request) for request in requests], on, FACTS)
+def reused(*requests: Request, on: list[Instance], given: Facts = FACTS) -> tuple[Commit, ...]:
+    return reuse([(request, request) for request in requests], on, given)
 
 
 def served(request: Request, machine: Instance) -> bool:
@@ -86,6 +86,21 @@ def test_a_machine_serves_what_it_was_made_for(
     machine: dict[str, Any], asked: dict[str, Any], *, serves: bool
 ) -> None:
     assert served(a_request(**asked), replace(an_instance(), **machine)) is serves
+
+
+@pytest.mark.parametrize("state", sorted(PLACEABLE))
+def test_only_a_machine_of_the_image_that_its_pool_launches_now_takes_newcomers(state: InstanceState) -> None:
+    given = replace(
+        FACTS, images={"default": {"amd64": "ami-2", "arm64": "ami-1"}, "canary": {"amd64": "ami-1"}}
+    )
+    other, same = (an_instance(state=state, image_id=image) for image in ("ami-1", "ami-2"))
+    assert not reused(a_request(), on=[other], given=given)
+    assert reused(a_request(), on=[same], given=given)
+
+
+def test_where_the_image_of_now_is_unknown_a_machine_of_any_image_takes_newcomers() -> None:
+    given = replace(FACTS, images={"default": {"arm64": "ami-2"}})
+    assert reused(a_request(), on=[an_instance()], given=given)
 
 
 @pytest.mark.parametrize(
