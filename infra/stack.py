@@ -29,14 +29,14 @@ class RailyardStack(Stack):
         about = "Railyard: EC2 capacity on request"
         super().__init__(scope, stage.stage, description=about, synthesizer=synthesizer)
         on = lay(self, stage)
-        refresh = (refresh_amis.add(on), refresh_catalogue.add(on))
-        api = serve_api.add(on)
+        images, catalogue = refresh_amis.add(on), refresh_catalogue.add(on)
+        api = serve_api.add(on, images)
         allocate_instances.add(on, api.role_id)
         keep_leases.add(on, api.role_id)
         track_instances.add(on)
         reap_instances.add(on)
         publish_events.add(on)
-        apply_deployment.add(on, refresh)
+        apply_deployment.add(on, (images, catalogue))
 
         outputs = {
             "RequestQueueUrl": on.queues.requests.queue_url,

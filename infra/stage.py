@@ -21,8 +21,9 @@ from railyard.flatcar.forms import REGION
 from railyard.flatcar.signature import SigningKey
 from railyard.flatcar.sources import CHANNEL
 from railyard.wire.decoding import defects
-from railyard.wire.pools import Architecture, RequesterDocument, pool_defects
+from railyard.wire.pools import Architecture, PoolDocument, RequesterDocument, pool_defects
 from railyard.wire.requests import Name
+from refresh_amis.settings import CANARY_SLACK
 
 Channel = Annotated[str, Meta(pattern=rf"^({CHANNEL.pattern})$(?!\n)")]
 Region = Annotated[str, Meta(pattern=rf"^{REGION}$(?!\n)")]
@@ -52,13 +53,20 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
 class Images(Struct, frozen=True, forbid_unknown_fields=True):
     """Which Flatcar releases are kept fresh, from where, and what must be true of them.
 
-    ``signing_key`` is a file, relative to the stage's own; ``fingerprint`` is empty for Flatcar's.
+    ``signing_key`` is a file, relative to the stage's own; ``fingerprint`` is empty for Flatcar's. A release that
+    pools launch from first runs in ``canary_pool``, if there is one.
     """
 
     channels: Annotated[tuple[Channel, ...], Meta(min_length=1)] = ("stable",)
     architectures: Annotated[tuple[Architecture, ...], Meta(min_length=1)] = ("amd64", "arm64")
     mirror_url: Annotated[str, Meta(pattern=r"^(https://.+)?$")] = ""
     regions_required: tuple[Region, ...] = ()
+    canary_pool: str = ""
+    bake_minutes: Annotated[int, Meta(ge=1, le=1200)] = 30
+    allow_fallback: tuple[Literal["marketplace"], ...] = ()
+    overrides: Literal["off", "validated", "verbatim"] = "off"
+    dry_run: bool = False
+    own_copies: bool = False
     signing_key: str = ""
     fingerprint: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f ]*$")] = ""
 
@@ -99,6 +107,7 @@ def read_stage(context: Callable[[str], object], root: Path) -> Stage:
     found = (
         *defects(document, Stage, ""),
         *_contradictions(document),
+        *_wrong_canary(document),
         *wrong_images,
         *_wrong_pools(document),
     )
@@ -123,6 +132,32 @@ def _contradictions(document: dict[str, Any]) -> Iterator[str]:
     network = document.get("network")
     if isinstance(network, dict) and network.get("vpc_id") and not network.get("subnets"):
         yield "network.subnets: needed with vpc_id; only a default VPC's subnets are found at deployment"
+
+
+def _wrong_canary(document: dict[str, Any]) -> Iterator[str]:
+    """Judge whether the canary pool, if there is one, will take the requests by which releases are tried."""
+    try:
+        images = msgspec.convert(document.get("images", {}), Images)
+        pools = msgspec.convert(document.get("pools", {}), dict[str, PoolDocument])
+    except msgspec.ValidationError:
+        return  # told by its path
+    if not images.canary_pool:
+        return
+    pool = pools.get(images.canary_pool)
+    if pool is None:
+        yield f"images.canary_pool: there is no [pools.{images.canary_pool}]"
+        return
+    where = f"pools.{images.canary_pool}"
+    lacking = sorted(set(images.architectures) - set(pool.architectures))
+    if lacking:
+        yield f"{where}.architectures: releases for {', '.join(lacking)} could not be tried there"
+    if "exclusive" not in pool.sharing:
+        yield f"{where}.sharing: a canary has its machine for itself, so the pool must allow exclusive"
+    if not {"*", "default"} & set(pool.requesters):
+        yield f"{where}.requesters: refresh_amis asks as the requester default"
+    lease = images.bake_minutes * 60 + int(CANARY_SLACK.total_seconds())
+    if pool.lease.max_seconds < lease:
+        yield f"{where}.lease.max_seconds: a trial of {images.bake_minutes} minutes holds its machine for {lease} s"
 
 
 def _wrong_images(table: object, folder: Path) -> Iterator[str]:

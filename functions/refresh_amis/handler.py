@@ -1,8 +1,10 @@
-"""The door of refresh_amis: every hour, and after each deployment."""
+"""The door of refresh_amis: every hour, after each deployment, and when somebody pins, unpins or rolls back."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,28 @@ from railyard.aws.bus import Bus, detail
 from railyard.aws.clients import client, home_region
 from railyard.aws.clock import now
 from railyard.aws.images import Ec2Images
+from railyard.aws.instances import Ec2Instances
 from railyard.aws.parameters import Parameters
+from railyard.aws.queues import Pointers
+from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.releases import Releases
 from railyard.flatcar.download import Downloads
 from railyard.flatcar.feeds import Feeds
 from railyard.flatcar.signature import SigningKey
-from railyard.model.images import Release
+from railyard.model.releases import Mark, What
 from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
-from refresh_amis.plan import Decision, Hold, Keep, Publish
-from refresh_amis.run import Outcome, Ports, run
+from refresh_amis.canary import CanaryPool
+from refresh_amis.plan.deciding import Step
+from refresh_amis.ports import Ports
+from refresh_amis.run import Outcome, run
 from refresh_amis.settings import Settings
+
+EVENTS = {
+    What.PUBLISHED: "Image Released",
+    What.CANDIDATE: "Image Candidate",
+    What.REJECTED: "Image Rejected",
+}
 
 
 @cache
@@ -31,7 +44,8 @@ def _wired() -> tuple[Settings, Ports, Bus]:
         feeds=_feeds(settings),
         images=Ec2Images(lambda region: client("ec2", region)),
         parameters=Parameters(lambda region: client("ssm", region)),
-        releases=Releases(client("dynamodb"), settings.releases_table),
+        lines=Releases(client("dynamodb"), settings.releases_table),
+        canary=_canary(settings),
     )
     return settings, ports, Bus(client("events"), settings.bus_name)
 
@@ -50,60 +64,83 @@ def _key(settings: Settings) -> SigningKey | None:
     return SigningKey(file.read_bytes(), settings.fingerprint)
 
 
+def _canary(settings: Settings) -> CanaryPool:
+    sqs = client("sqs")
+    return CanaryPool(
+        Ledger(client("dynamodb"), Tables.of(settings)),
+        Ec2Instances(client("ec2"), settings.stack),
+        Pointers(sqs, settings.request_queue_url),
+        Pointers(sqs, settings.lease_queue_url),
+        pool=settings.canary_pool,
+        bake=settings.bake,
+    )
+
+
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # a tick carries nothing
     """Refresh every line; the answer says what became of each."""
     settings, ports, bus = _wired()
-    outcome = run(ports, settings, home_region(), now())
-    events = [_event(each) for each in outcome.decisions if not isinstance(each, Keep)]
+    at = now()
+    outcome = run(ports, settings, home_region(), at)
+    events = [event for step in outcome.steps for event in _events(step)]
     if events:
         bus.put(events)
-    return _report(outcome)
+    return _report(outcome, at)
 
 
-def _report(outcome: Outcome) -> dict[str, Any]:
-    lines = {}
-    for each in outcome.decisions:
-        line, said = _said(each)
-        lines[line] = said
+def _report(outcome: Outcome, at: datetime) -> dict[str, Any]:
+    lines = {step.after.line: _said(step) for step in outcome.steps}
+    for line, said in lines.items():
         logger.info("line", line=line, **said)
-    held = sum(isinstance(each, Hold) for each in outcome.decisions)
-    report("images refreshed", {"refreshed": int(outcome.good), "held": held})
+    held = sum(step.after.hold is not None for step in outcome.steps)
+    report("images refreshed", {"refreshed": int(not held), "held": held, **_ages(outcome, at)})
     return {"lines": lines, "skipped_regions": list(outcome.skipped)}
 
 
-def _said(decision: Decision) -> tuple[str, dict[str, Any]]:
-    match decision:
-        case Publish(release=release):
-            return decision.line, {"result": "published", **_told(release)}
-        case Keep(release=release):
-            return decision.line, {"result": "unchanged", **_told(release)}
-        case Hold():
-            regions = {region: list(defects) for region, defects in decision.regions.items()}
-            said = {
-                "result": "held",
-                "reason": decision.reason,
-                "detail": decision.detail,
-                "defects": regions,
-            }
-            return decision.line, said
+def _ages(outcome: Outcome, at: datetime) -> dict[str, int]:
+    """Return the shortest remaining life of what is in force, and the age of the oldest feed, in days."""
+    lines = [step.after for step in outcome.steps]
+    lives = [left.days for line in lines if line.current and (left := line.current.remaining(at))]
+    made = [line.feed.created_at for line in lines if line.feed and line.feed.created_at]
+    ages = {"remaining_life_days": min(lives)} if lives else {}
+    return ages | ({"feed_age_days": (at - datetime.fromisoformat(min(made))).days} if made else {})
 
 
-def _told(release: Release) -> dict[str, Any]:
-    return {
-        "version": release.release,
-        "regions": len(release.images),
-        "signature": release.signature,
-        "signer": release.signer,
-        "withdrawn": release.withdrawn,
-        "behind": release.behind,
-    }
+def _said(step: Step) -> dict[str, Any]:
+    line, hold = step.after, step.after.hold
+    said: dict[str, Any] = {"result": _result(step), "version": line.release, "regions": len(line.placed)}
+    if line.current:
+        said |= {"signature": line.current.signature, "signer": line.current.signer}
+    said |= {mark.value: line.marked(mark) for mark in Mark if mark is not Mark.RELEASE}
+    if line.pin:
+        said["pinned"] = line.pin.release.release
+    if line.candidate:
+        said["candidate"] = line.candidate.release.release
+    if hold:
+        defects = {region: list(each) for region, each in hold.regions.items()}
+        said |= {"reason": hold.why, "detail": hold.detail, "defects": defects}
+    return said
 
 
-def _event(decision: Decision) -> tuple[str, str]:
-    line, said = _said(decision)
-    kind = "Image Released" if isinstance(decision, Publish) else "Image Held"
-    return kind, detail(
-        version=1, line=line, **{k: v for k, v in said.items() if k != "version"}, release=said.get("version")
-    )
+def _result(step: Step) -> str:
+    if step.busy:
+        return "busy"
+    if any(told.what is What.PUBLISHED for told in step.told):
+        return "published"
+    if step.after.hold:
+        return "held"
+    return "trying" if step.after.candidate else "unchanged"
+
+
+def _events(step: Step) -> Iterator[tuple[str, str]]:
+    """Yield what is new to the readers of the bus: a hold that lasts is told once."""
+    if step.busy:
+        return
+    said = _said(step)
+    about = {key: value for key, value in said.items() if key not in ("version", "result")}
+    for told in step.told:
+        body = detail(version=1, line=step.after.line, **about, release=told.release, why=told.detail)
+        yield EVENTS[told.what], body
+    if step.after.hold and step.after.hold != step.before.hold:
+        yield "Image Held", detail(version=1, line=step.after.line, **about, release=said["version"])

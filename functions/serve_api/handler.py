@@ -6,42 +6,49 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from railyard.aws.clients import client
 from railyard.aws.clock import now
 from railyard.aws.errors import translated
 from railyard.aws.queues import FORWARDED
+from railyard.aws.tables.releases import Releases
 from railyard.settings import from_environ
 from railyard.telemetry import logger
+from serve_api.calls import Asked
+from serve_api.ports import Ports
 from serve_api.records import DynamoRecords
-from serve_api.run import Asked, run
+from serve_api.run import run
 from serve_api.settings import Settings
 
 
 @cache
-def _wired() -> tuple[Settings, DynamoRecords]:
+def _wired() -> tuple[Settings, DynamoRecords, Releases]:
     settings = from_environ(Settings, os.environ)
-    return settings, DynamoRecords(client("dynamodb"), settings)
+    dynamodb = client("dynamodb")
+    return settings, DynamoRecords(dynamodb, settings), Releases(dynamodb, settings.releases_table)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
     """Answer one call."""
-    settings, records = _wired()
+    settings, records, lines = _wired()
     asked = _asked(event)
-    answer = run(
-        asked,
-        records,
-        lambda body, sender: _send(settings.request_queue_url, body, sender),
-        lambda body, sender: _send(settings.lease_queue_url, body, sender),
-        now(),
+    ports = Ports(
+        records=records,
+        lines=lines,
+        requests=partial(_send, settings.request_queue_url),
+        leases=partial(_send, settings.lease_queue_url),
+        wake=partial(_wake, settings.refresh_function),
     )
-    logger.info("answered", method=asked.method, path=asked.path, status=answer.status)
+    answer = run(asked, ports, now())
+    logger.info("answered", method=asked.method, path=asked.path, status=answer.status, by=asked.by)
+    for warning in answer.body.get("warnings", ()):
+        logger.warning("answered with a warning", path=asked.path, warning=warning)
     return {
         "statusCode": answer.status,
-        "headers": {"Content-Type": "application/json"},
+        "headers": {"Content-Type": "application/json", **answer.headers},
         "body": json.dumps(answer.body),
     }
 
@@ -51,12 +58,16 @@ def _asked(event: Mapping[str, Any]) -> Asked:
     if event.get("isBase64Encoded"):
         body = base64.b64decode(body).decode("utf-8", "replace")
     identity = event["requestContext"]["identity"]
+    sender = identity.get("caller") or identity.get("user") or ""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     return Asked(
         method=event["httpMethod"],
         path=event["path"],
         query=event.get("queryStringParameters") or {},
         body=body,
-        sender=identity.get("caller") or identity.get("user") or "",
+        sender=sender,
+        by=identity.get("userArn") or sender,
+        if_match=headers.get("if-match", "").strip(),
     )
 
 
@@ -69,3 +80,9 @@ def _send(url: str, body: str, sender: str) -> str:
             MessageAttributes={FORWARDED: {"DataType": "String", "StringValue": sender}},
         )
     return str(answer["MessageId"])
+
+
+def _wake(function: str) -> None:
+    """Invoke *function* and do not wait for it."""
+    with translated("Invoke"):
+        client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")

@@ -20,31 +20,48 @@ class Route(StrEnum):
     INSTANCE = "instance"
     ALLOCATE = "allocate"
     LEASE = "lease"
+    LINES = "lines"
+    LINE = "line"
+    HISTORY = "history"
+    PIN = "pin"
+    UNPIN = "unpin"
+    ROLL_BACK = "roll_back"
+    DISMISS = "dismiss"
     NOT_BUILT = "not_built"
     NOT_FOUND = "not_found"
     BAD_NAME = "bad_name"
 
 
-POOL_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
-REQUEST_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
-INSTANCE_ID = r"i-[0-9a-f]{8,17}"
+NAMES = {
+    "<pool>": r"[a-z0-9][a-z0-9-]{0,62}",
+    "<request>": r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}",
+    "<instance>": r"i-[0-9a-f]{8,17}",
+    "<channel>": r"stable|beta|alpha|lts(-20[0-9]{2})?",
+    "<architecture>": r"amd64|arm64",
+}
+"""What a name in a path must match whole. Channels are those of ``railyard.flatcar``, which is not loaded for them."""
 
-ROUTES: tuple[tuple[str, str, Route, str], ...] = (
-    ("GET", "status", Route.STATUS, ""),
-    ("GET", "pools", Route.POOLS, ""),
-    ("GET", "pools", Route.POOL, POOL_NAME),
-    ("GET", "allocations", Route.ALLOCATIONS, ""),
-    ("GET", "allocations", Route.ALLOCATION, REQUEST_ID),
-    ("GET", "instances", Route.INSTANCES, ""),
-    ("GET", "instances", Route.INSTANCE, INSTANCE_ID),
-    ("POST", "allocations", Route.ALLOCATE, ""),
-    ("POST", "leases", Route.LEASE, ""),
+ROUTES: tuple[tuple[str, str, Route], ...] = (
+    ("GET", "status", Route.STATUS),
+    ("GET", "pools", Route.POOLS),
+    ("GET", "pools/<pool>", Route.POOL),
+    ("GET", "allocations", Route.ALLOCATIONS),
+    ("GET", "allocations/<request>", Route.ALLOCATION),
+    ("GET", "instances", Route.INSTANCES),
+    ("GET", "instances/<instance>", Route.INSTANCE),
+    ("POST", "allocations", Route.ALLOCATE),
+    ("POST", "leases", Route.LEASE),
+    ("GET", "amis", Route.LINES),
+    ("GET", "amis/<channel>/<architecture>", Route.LINE),
+    ("GET", "amis/<channel>/<architecture>/history", Route.HISTORY),
+    ("PUT", "amis/<channel>/<architecture>/pin", Route.PIN),
+    ("DELETE", "amis/<channel>/<architecture>/pin", Route.UNPIN),
+    ("POST", "amis/<channel>/<architecture>/rollback", Route.ROLL_BACK),
+    ("DELETE", "amis/<channel>/<architecture>/candidate", Route.DISMISS),
 )
-"""Method, collection, what it is, and the pattern of the name that follows (none: the collection itself)."""
 
 PLANNED = frozenset(
     [
-        "amis",
         "volumes",
         "pools",
         "ami-sets",
@@ -64,22 +81,31 @@ PLANNED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A route and the name in its path."""
+    """A route and the name in its path: of a release line its key, ``channel#architecture``."""
 
     route: Route
     name: str = ""
 
 
 def route(method: str, path: str) -> Call:
-    """Return what *method* on *path* asks. Names come from the decoded path and must match their pattern whole."""
-    parts = [unquote(part) for part in path.strip("/").split("/")]
-    collection, names = parts[0], parts[1:]
-    for verb, known, found, pattern in ROUTES:
-        if verb != method or known != collection or len(names) != bool(pattern):
+    """Return what *method* on *path* asks; a name must match its pattern whole.
+
+    IAM has judged the path as it is, so nothing is decoded that would make another resource of it. Only a request's id
+    is: clients write its colon in more than one way.
+    """
+    parts = path.strip("/").split("/")
+    for verb, form, found in ROUTES:
+        words = form.split("/")
+        if verb != method or len(words) != len(parts):
             continue
-        if not pattern:
-            return Call(route=found)
-        if re.fullmatch(pattern, names[0]):
-            return Call(route=found, name=names[0])
-        return Call(route=Route.BAD_NAME, name=names[0])
-    return Call(route=Route.NOT_BUILT if collection in PLANNED else Route.NOT_FOUND)
+        pairs = list(zip(words, parts, strict=True))
+        if any(word != part for word, part in pairs if word not in NAMES):
+            continue
+        named = [
+            (word, unquote(part) if word == "<request>" else part) for word, part in pairs if word in NAMES
+        ]
+        wrong = [name for word, name in named if not re.fullmatch(NAMES[word], name)]
+        if wrong:
+            return Call(route=Route.BAD_NAME, name=wrong[0])
+        return Call(route=found, name="#".join(name for _, name in named))
+    return Call(route=Route.NOT_BUILT if parts[0] in PLANNED else Route.NOT_FOUND)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from railyard.aws.errors import translated
 from railyard.aws.tables.items import decode
 from railyard.aws.tables.ledger import Ledger, Tables
-from railyard.aws.tables.releases import Releases
 from railyard.errors import InvalidRequest
-from railyard.model.images import Release
 from railyard.model.instances import Instance
 from railyard.model.requests import Request
 from serve_api.settings import Settings
 
 
 class DynamoRecords(Ledger):
-    """The ledger, releases, and tables page by page."""
+    """The ledger, and tables page by page."""
 
     def __init__(self, dynamodb: Any, settings: Settings) -> None:
         super().__init__(dynamodb, Tables.of(settings))
-        self._releases = Releases(dynamodb, settings.releases_table)
-
-    def releases(self) -> Sequence[Release]:
-        """Return the published release of every line."""
-        return self._releases.all()
 
     def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]:
         """Return a page of requests, in no order; refusals of unread messages are not requests."""

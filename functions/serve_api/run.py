@@ -2,114 +2,71 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
-
-from railyard.errors import InvalidRequest
-from railyard.model.images import Release
-from railyard.model.instances import Instance
-from railyard.model.ledger import Known
+from railyard.errors import Conflict, InvalidRequest
 from railyard.model.pools import Counters, Pool
 from railyard.model.requests import Request
 from railyard.wire.decoding import read_object
+from serve_api.calls import Answer, Asked, error, page, plain
+from serve_api.lines import change_line, show_lines
+from serve_api.moves import summary
 from serve_api.plan import Call, Route, route
+from serve_api.ports import Forward, Ports, Records
 
-MAX_PAGE = 100
-
-
-class Records(Protocol):
-    """What the tables hold; pages come with the token of the next one, empty at the end."""
-
-    def pools(self) -> Known: ...
-    def releases(self) -> Sequence[Release]: ...
-    def requests(self, ids: Iterable[str]) -> Mapping[str, Request]: ...
-    def instances(self, ids: Iterable[str]) -> Mapping[str, Instance]: ...
-    def request_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Request], Any]: ...
-    def instance_page(self, limit: int, token: Mapping[str, Any] | None) -> tuple[list[Instance], Any]: ...
+STATUS = {"not_found": 404, "unknown_release": 404, "precondition_failed": 412}
+"""Codes of an InvalidRequest that is not a 400."""
 
 
-class Forward(Protocol):
-    """A queue, on behalf of *sender*."""
-
-    def __call__(self, body: str, sender: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An API call: who, what, with which query and body."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: str
-    sender: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Status and JSON body."""
-
-    status: int
-    body: Mapping[str, Any]
-
-
-def run(  # noqa: C901  # one line a route
-    asked: Asked, records: Records, requests: Forward, leases: Forward, now: datetime
-) -> Answer:
+def run(asked: Asked, ports: Ports, now: datetime) -> Answer:
     """Answer one API call."""
     call = route(asked.method, asked.path)
     try:
-        match call.route:
-            case Route.STATUS:
-                return _status(records, now)
-            case Route.POOLS | Route.POOL:
-                return _pools(call, records)
-            case Route.ALLOCATION:
-                return _one(records.requests([call.name]).get(call.name), _allocation_view, call)
-            case Route.INSTANCE:
-                return _one(records.instances([call.name]).get(call.name), _view, call)
-            case Route.ALLOCATIONS:
-                return _page(asked, records.request_page, _allocation_view)
-            case Route.INSTANCES:
-                return _page(asked, records.instance_page, _view)
-            case Route.ALLOCATE | Route.LEASE:
-                return _forward(asked, requests if call.route is Route.ALLOCATE else leases)
-            case Route.BAD_NAME:
-                return error(400, "invalid_request", f"{call.name!r} is not a name", path="path")
-            case Route.NOT_BUILT:
-                return error(501, "not_built", f"{asked.method} {asked.path} is not built yet")
-            case Route.NOT_FOUND:
-                return error(404, "not_found", f"there is no {asked.path}")
+        return _answered(call, asked, ports, now)
     except InvalidRequest as wrong:
-        return error(400, wrong.code, str(wrong), path=wrong.path)
+        return error(STATUS.get(wrong.code, 400), wrong.code, str(wrong), path=wrong.path)
+    except Conflict as no:
+        return error(409, no.code, str(no))
 
 
-def error(status: int, code: str, message: str, *, path: str | None = None) -> Answer:
-    """Return an error in the form of the contract."""
-    return Answer(status=status, body={"error": {"code": code, "message": message, "path": path}})
+def _answered(  # noqa: C901  # one line a route
+    call: Call, asked: Asked, ports: Ports, now: datetime
+) -> Answer:
+    records = ports.records
+    match call.route:
+        case Route.STATUS:
+            return _status(ports, now)
+        case Route.POOLS | Route.POOL:
+            return _pools(call, records)
+        case Route.ALLOCATION:
+            return _one(records.requests([call.name]).get(call.name), _allocation_view, call)
+        case Route.INSTANCE:
+            return _one(records.instances([call.name]).get(call.name), plain, call)
+        case Route.ALLOCATIONS:
+            return page(asked, records.request_page, _allocation_view)
+        case Route.INSTANCES:
+            return page(asked, records.instance_page, plain)
+        case Route.ALLOCATE | Route.LEASE:
+            return _forward(asked, ports.requests if call.route is Route.ALLOCATE else ports.leases)
+        case Route.LINES | Route.LINE | Route.HISTORY:
+            return show_lines(call, asked, ports.lines, now)
+        case Route.PIN | Route.UNPIN | Route.ROLL_BACK | Route.DISMISS:
+            return change_line(call, asked, ports, now)
+        case Route.BAD_NAME:
+            return error(400, "invalid_request", f"{call.name!r} is not a name", path="path")
+        case Route.NOT_BUILT:
+            return error(501, "not_built", f"{asked.method} {asked.path} is not built yet")
+        case Route.NOT_FOUND:
+            return error(404, "not_found", f"there is no {asked.path}")
 
 
-def _status(records: Records, now: datetime) -> Answer:
-    known = records.pools()
-    lines = {
-        release.line: {
-            "version": release.release,
-            "regions": len(release.images),
-            "source": release.source,
-            "signature": release.signature,
-            "withdrawn": sorted(release.withdrawn),
-            "behind": sorted(release.behind),
-        }
-        for release in records.releases()
-    }
+def _status(ports: Ports, now: datetime) -> Answer:
+    known = ports.records.pools()
+    lines = {line.line: summary(line) for line in sorted(ports.lines.all(), key=lambda line: line.line)}
     left = {name: _left(pool, known.counters.get(name)) for name, pool in sorted(known.pools.items())}
-    return Answer(status=200, body={"at": _plain(now), "images": lines, "pools": left})
+    return Answer(status=200, body={"at": plain(now), "images": lines, "pools": left})
 
 
 def _pools(call: Call, records: Records) -> Answer:
@@ -148,32 +105,6 @@ def _one(found: Any, view: Any, call: Call) -> Answer:
     return Answer(status=200, body=view(found))
 
 
-def _page(asked: Asked, read: Any, view: Any) -> Answer:
-    items, following = read(_limit(asked.query.get("limit", "")), _token(asked.query.get("next_token")))
-    return Answer(
-        status=200, body={"items": [view(item) for item in items], "next_token": _written(following)}
-    )
-
-
-def _limit(text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_PAGE):
-        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}", path="limit")
-    return int(text or MAX_PAGE)
-
-
-def _token(text: str | None) -> dict[str, Any] | None:
-    if not text:
-        return None
-    try:
-        return dict(read_object(base64.urlsafe_b64decode(text).decode()))
-    except (ValueError, InvalidRequest):
-        raise InvalidRequest("next_token is not one of ours", path="next_token") from None
-
-
-def _written(following: Any) -> str | None:
-    return base64.urlsafe_b64encode(json.dumps(following).encode()).decode() if following else None
-
-
 def _forward(asked: Asked, forward: Forward) -> Answer:
     """Hand the body on as it is: the queue's reader judges it, once, for every way in."""
     fields = read_object(asked.body)
@@ -184,13 +115,5 @@ def _forward(asked: Asked, forward: Forward) -> Answer:
 def _allocation_view(request: Request) -> dict[str, Any]:
     """A request for its reader: without our bookkeeping, with its answer as JSON."""
     hidden = ("outbox", "told", "answer", "body", "content", "waiting", "leased", "expires", "schema")
-    shown = {name: value for name, value in _plain(request).items() if name not in hidden}
+    shown = {name: value for name, value in plain(request).items() if name not in hidden}
     return shown | {"answer": json.loads(request.answer) if request.answer else None}
-
-
-def _view(record: object) -> dict[str, Any]:
-    return dict(_plain(record))
-
-
-def _plain(value: object) -> Any:
-    return msgspec.to_builtins(value, str_keys=True)

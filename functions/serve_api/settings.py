@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Tables to read, queues to forward to."""
+    """Tables to read, queues to forward to, the function that carries out what was asked of release lines."""
 
     requests_table: str
     instances_table: str
@@ -15,3 +15,4 @@ class Settings:
     releases_table: str
     request_queue_url: str
     lease_queue_url: str
+    refresh_function: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from aws_cdk import Duration
@@ -9,10 +11,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
 from infra.blocks.alarm import page
-from infra.blocks.grants import Grant, describe, put_events, records
+from infra.blocks.grants import Grant, describe, on_table, put_events, records, send_to
 from infra.blocks.lambda_function import add_function
 from infra.blocks.wake import wake_by_schedule
 from infra.foundation import Foundation
+from railyard.model.images import TESTED
 from refresh_amis.settings import Settings
 
 NAME = "refresh_amis"
@@ -22,11 +25,12 @@ KEY_FILE = "signing-key"
 STALE = Duration.hours(6)
 
 
+SHORT_OF_LIFE_DAYS = 45
+"""Flatcar takes an image back after nine months: this long before, somebody has to look why there is none newer."""
+
+
 def add(on: Foundation) -> lambda_.Function:
-    """Add the function, its schedule and its alarm."""
-    parameters = (
-        f"arn:{on.stack.partition}:ssm:*:{on.stack.account}:parameter{on.stage.parameter_prefix}/flatcar/*"
-    )
+    """Add the function, its schedule and its alarms."""
     images = on.stage.images
     function = add_function(
         on,
@@ -41,35 +45,78 @@ def add(on: Foundation) -> lambda_.Function:
             regions_required=images.regions_required,
             signing_key=KEY_FILE if images.signing_key else "",
             fingerprint=images.fingerprint,
+            allow_fallback=images.allow_fallback,
+            overrides=images.overrides,
+            dry_run=images.dry_run,
+            canary_pool=images.canary_pool,
+            bake=timedelta(minutes=images.bake_minutes),
         ),
         carries={KEY_FILE: Path(images.signing_key)} if images.signing_key else {},
         timeout_seconds=300,
         memory_mib=256,
         layers=("railyard", "vendor", "feed"),
-        may=(
-            records(on.tables.releases),
-            describe("DescribeImages", "DescribeRegions"),
-            put_events(on.bus),
-            Grant(
-                actions=("ssm:GetParameters", "ssm:PutParameter"),
-                resources=(parameters,),
-                because="Every region of the feed, every channel and architecture, below our own prefix.",
-            ),
-        ),
+        may=_may(on),
     )
     wake_by_schedule(function, f"{on.name}-{NAME}", Duration.hours(1))
     page(
         function,
         "Stale",
-        cloudwatch.Metric(
-            namespace="Railyard",
-            metric_name="Refreshed",
-            dimensions_map={"service": NAME},
-            statistic="Sum",
-            period=STALE,
-        ),
+        _metric("Refreshed", "Sum", STALE),
         on.topic,
-        says=f"{on.name}: no release was confirmed or published for 6 hours. Read the log of {NAME}.",
+        says=f"{on.name}: no release was confirmed or published for 6 hours. GET /status says what is held.",
         below=1,
     )
+    page(
+        function,
+        "Ageing",
+        _metric("RemainingLifeDays", "Minimum", Duration.days(1)),
+        on.topic,
+        says=f"{on.name}: an image in force will be taken back in {SHORT_OF_LIFE_DAYS} days, and no newer one came.",
+        below=SHORT_OF_LIFE_DAYS,
+    )
     return function
+
+
+def _metric(name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+    dimensions = {"service": NAME}
+    return cloudwatch.Metric(
+        namespace="Railyard",
+        metric_name=name,
+        dimensions_map=dimensions,
+        statistic=statistic,
+        period=period,
+    )
+
+
+def _may(on: Foundation) -> Iterator[Grant]:
+    yield records(on.tables.releases)
+    yield describe("DescribeImages", "DescribeRegions")
+    yield put_events(on.bus)
+    below = f"parameter{on.stage.parameter_prefix}/flatcar/*"
+    yield Grant(
+        actions=("ssm:GetParameters", "ssm:PutParameter"),
+        resources=(f"arn:{on.stack.partition}:ssm:*:{on.stack.account}:{below}",),
+        because="Every region of the feed, every channel and architecture, below our own prefix.",
+    )
+    if on.stage.images.canary_pool:
+        yield on_table(on.tables.requests, "BatchGetItem")
+        yield on_table(on.tables.instances, "BatchGetItem")
+        yield describe("DescribeInstanceStatus")
+        yield send_to(on.queues.requests, on.queues.leases)
+    if on.stage.images.dry_run:
+        yield from _dry_run(on)
+
+
+def _dry_run(on: Foundation) -> Iterator[Grant]:
+    """RunInstances, which is what a dry run tests: IAM cannot allow the test and forbid the launch."""
+    because = "Any subnet serves a test; the type alone is bounded, and it is the smallest."
+    yield Grant(
+        actions=("ec2:RunInstances",),
+        resources=(on.stack.format_arn(service="ec2", resource="instance", resource_name="*"),),
+        conditions={"StringEquals": {"ec2:InstanceType": sorted(TESTED.values())}},
+        because=because,
+    )
+    used = ("volume", "network-interface", "subnet", "security-group")
+    foreign = f"arn:{on.stack.partition}:ec2:{on.stack.region}::image/*"
+    own = tuple(on.stack.format_arn(service="ec2", resource=kind, resource_name="*") for kind in used)
+    yield Grant(actions=("ec2:RunInstances",), resources=(*own, foreign), because=because)

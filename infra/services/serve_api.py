@@ -1,4 +1,4 @@
-"""serve_api: the REST API; reads state, forwards requests to the queues.
+"""serve_api: the REST API; reads state, forwards requests to the queues, pins release lines.
 
 API Gateway checks the caller's IAM identity before the function sees a request; routes are the function's.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 
-from infra.blocks.grants import on_table, query, send_to
+from infra.blocks.grants import Grant, on_table, query, send_to
 from infra.blocks.lambda_function import add_function, role_of
 from infra.blocks.nag import acknowledge
 from infra.foundation import Foundation
@@ -25,24 +25,26 @@ class Api:
     role_id: str
 
 
-def add(on: Foundation) -> Api:
-    """Add the function and the API in front of it."""
+def add(on: Foundation, refresh: lambda_.Function) -> Api:
+    """Add the function and the API in front of it; it wakes *refresh* when people change a release line."""
     tables, queues = on.tables, on.queues
     function = add_function(
         on,
         "serve_api",
         does="The operators' API",
-        settings=on.settings(Settings),
+        settings=on.settings(Settings, refresh_function=refresh.function_name),
         timeout_seconds=29,
         memory_mib=256,
         may=(
             *(
                 on_table(table, "GetItem", "BatchGetItem", "Query", "Scan")
-                for table in (tables.requests, tables.instances, tables.pools, tables.releases)
+                for table in (tables.requests, tables.instances, tables.pools)
             ),
+            on_table(tables.releases, "BatchGetItem", "Query", "Scan", "PutItem"),
             query(tables.requests, "waiting", "lease"),
             query(tables.instances, "alive"),
             send_to(queues.requests, queues.leases),
+            Grant(actions=("lambda:InvokeFunction",), resources=(refresh.function_arn,)),
         ),
     )
     return Api(url=_api(function, on).url, role_id=role_of(function).role_id)

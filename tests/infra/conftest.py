@@ -26,12 +26,20 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     context = {
         "stage": "yard-two",
         "parameter_prefix": "/yard-two",
-        "pools": {"big": {"limits": {"instances": 1000}}},
+        "pools": {
+            "big": {"limits": {"instances": 1000}},
+            "canary": {"architectures": ["amd64", "arm64"], "sharing": ["exclusive"]},
+        },
         "requesters": {"ci": {"principals": ["AROA1"], "reply_queue_arn": REPLIES}},
         "images": {
             "signing_key": str(folder.parent / "key.asc"),
             "fingerprint": key.fingerprint,
             "regions_required": ["us-east-1"],
+            "canary_pool": "canary",
+            "bake_minutes": 45,
+            "allow_fallback": ["marketplace"],
+            "overrides": "validated",
+            "dry_run": True,
         },
         "alarms": {"topic_arn": TOPIC},
         "network": {"vpc_id": "vpc-0000000a", "subnets": ["subnet-0000000a"]},

@@ -151,3 +151,33 @@ def kind(arn: Any) -> str:
     """``instance`` of an ARN that ends in ``:instance/*``, joined or not."""
     text = arn["Fn::Join"][1][-1] if isinstance(arn, dict) else arn
     return str(text).rsplit(":", 1)[-1].removesuffix("/*")
+
+
+CANARY = {"dynamodb:BatchGetItem", "ec2:DescribeInstanceStatus", "sqs:SendMessage"}
+
+
+def test_refresh_amis_asks_for_machines_only_where_releases_are_tried(
+    stack: Synthesised, other: Synthesised
+) -> None:
+    without, tries = (allowed(each.statements_of("refresh_amis")) for each in (stack, other))
+    assert "sqs:SendMessage" not in without
+    assert "ec2:DescribeInstanceStatus" not in without
+    assert without >= {"dynamodb:BatchGetItem"}
+    assert tries >= CANARY
+
+
+def test_a_dry_run_may_start_nothing_but_the_smallest_types(stack: Synthesised, other: Synthesised) -> None:
+    assert not LAUNCH & allowed(stack.statements_of("refresh_amis"))
+    testing = [each for each in other.statements_of("refresh_amis") if "ec2:RunInstances" in each["Action"]]
+    (instance,) = (each for each in testing if "instance" in map(kind, each["Resource"]))
+    assert instance["Condition"] == {"StringEquals": {"ec2:InstanceType": ["t3.micro", "t4g.micro"]}}
+    assert not END & allowed(other.statements_of("refresh_amis"))
+
+
+def test_the_api_may_wake_refresh_amis_alone(stack: Synthesised) -> None:
+    (waking,) = (
+        each for each in stack.statements_of("serve_api") if each["Action"] == ["lambda:InvokeFunction"]
+    )
+    (target,) = waking["Resource"]
+    function = stack.template["Resources"][target["Fn::GetAtt"][0]]["Properties"]
+    assert function["Handler"] == "refresh_amis.handler.handler"

@@ -100,9 +100,19 @@ def test_silence_is_an_alarm(stack: Synthesised, metric: str, namespace: str, se
     assert alarm["TreatMissingData"] == "breaching"
 
 
+def test_an_image_that_will_be_taken_back_soon_is_an_alarm(stack: Synthesised) -> None:
+    (alarm,) = (
+        each
+        for each in stack.properties("AWS::CloudWatch::Alarm")
+        if each["MetricName"] == "RemainingLifeDays"
+    )
+    assert (alarm["Namespace"], alarm["Period"], alarm["Statistic"]) == ("Railyard", 86_400, "Minimum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 45)
+
+
 def test_every_alarm_tells_the_topic_if_there_is_one(stack: Synthesised, other: Synthesised) -> None:
     without, with_topic = (each.properties("AWS::CloudWatch::Alarm") for each in (stack, other))
-    assert len(without) == len(with_topic) == 8
+    assert len(without) == len(with_topic) == 9
     assert not [alarm for alarm in without if "AlarmActions" in alarm]
     assert not [alarm for alarm in with_topic if alarm.get("AlarmActions") != [TOPIC]]
 

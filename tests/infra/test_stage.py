@@ -180,3 +180,31 @@ def test_reply_queues_of_all_requesters_are_known_once(tmp_path: Path) -> None:
 def test_an_unknown_synthesizer_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidSettings, match="default or cli-credentials, found nobody"):
         build({"synthesizer": "nobody"})
+
+
+@pytest.mark.parametrize(
+    ("pool", "told"),
+    [
+        ("", "images.canary_pool: there is no [pools.canary]"),
+        ('[pools.canary]\nsharing = ["exclusive"]', "pools.canary.architectures: releases for arm64"),
+        ('[pools.canary]\narchitectures = ["amd64", "arm64"]', "pools.canary.sharing: "),
+        ('[pools.canary]\nrequesters = ["ci"]', "pools.canary.requesters: "),
+        ("[pools.canary]\nlease = { max_seconds = 8999 }", "pools.canary.lease.max_seconds: "),
+    ],
+)
+def test_a_canary_pool_that_would_refuse_the_canary_is_a_defect(tmp_path: Path, pool: str, told: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        stage(tmp_path, f'[images]\ncanary_pool = "canary"\n{pool}\n')
+    assert f"  {told}" in str(refused.value)
+
+
+def test_a_canary_pool_that_takes_the_canary_is_sound(tmp_path: Path) -> None:
+    sound = """
+        [images]
+        canary_pool = "canary"
+        [pools.canary]
+        architectures = ["amd64", "arm64"]
+        sharing = ["exclusive"]
+        lease = { max_seconds = 9000 }
+        """
+    assert stage(tmp_path, sound).images.canary_pool == "canary"

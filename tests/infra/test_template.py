@@ -101,6 +101,18 @@ def test_without_a_key_refresh_amis_is_told_of_none(stack: Synthesised) -> None:
     assert stack.function("refresh_amis")["Environment"]["Variables"]["SIGNING_KEY"] == ""
 
 
+def test_the_knobs_of_images_reach_their_functions(stack: Synthesised, other: Synthesised) -> None:
+    names = ("CANARY_POOL", "BAKE_SECONDS", "ALLOW_FALLBACK", "OVERRIDES", "DRY_RUN")
+    shipped, given = (each.function("refresh_amis")["Environment"]["Variables"] for each in (stack, other))
+    assert [shipped[name] for name in names] == ["", "1800", "", "off", "false"]
+    assert [given[name] for name in names] == ["canary", "2700", "marketplace", "validated", "true"]
+    pools = [
+        each.function("allocate_instances")["Environment"]["Variables"]["CANARY_POOL"]
+        for each in (stack, other)
+    ]
+    assert pools == ["", "canary"]
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_logs_json_to_a_group_that_forgets(stack: Synthesised, name: str) -> None:
     logging = stack.function(name)["LoggingConfig"]
@@ -124,7 +136,7 @@ def test_the_outputs_are_the_contract(stack: Synthesised) -> None:
 
 def test_a_changed_pool_changes_the_deployment(stack: Synthesised, other: Synthesised) -> None:
     before, after = (each.template["Resources"]["Deployment"]["Properties"] for each in (stack, other))
-    assert json.loads(after["Pools"]).keys() == {"default", "big"}
+    assert json.loads(after["Pools"]).keys() == {"default", "big", "canary"}
     assert json.loads(after["Requesters"])["ci"]["reply_queue_arn"] == REPLIES
     assert before["Code"] != after["Code"]
 

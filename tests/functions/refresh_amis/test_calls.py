@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from pysequoia import SignatureMode, Tsk, sign
 
 from railyard.aws.images import Ec2Images
+from railyard.aws.parameters import Parameters
 from railyard.flatcar.download import DownloadFailed, File, Trouble
 from railyard.flatcar.feeds import SIGNATURE_SUFFIX, Feeds
 from railyard.flatcar.signature import SigningKey
 from railyard.flatcar.sources import ARCHITECTURES, OWNER, Place, official
-from railyard.model.images import Release, image_name
-from refresh_amis.plan import Keep, Publish
-from refresh_amis.run import Outcome, Ports, run
+from railyard.model.images import image_name
+from railyard.model.releases import Entry, Line
+from refresh_amis.ports import Ports
+from refresh_amis.run import Outcome, run
 from refresh_amis.settings import Settings
 from tests.builders import NOW
-from tests.functions.refresh_amis.test_run import Parameters
+from tests.functions.refresh_amis.world import SETTINGS as BARE
+from tests.functions.refresh_amis.world import Canary, results
 from tests.railyard.aws.stubs import Recorder
 
 REGIONS = [f"eu-west-{n}" for n in range(1, 18)]
 VERSION = "4593.2.5"
-SETTINGS = Settings(releases_table="", bus_name="", signing_key="key")
+SETTINGS = replace(BARE, signing_key="key")
 
 
 def place(architecture: str) -> Place:
@@ -52,12 +58,27 @@ def shown(image_id: str) -> dict[str, Any]:
     }
 
 
+class Table:
+    """The records of lines, whose reads and writes are counted."""
+
+    def __init__(self, calls: Counter[str]) -> None:
+        self._calls, self._held = calls, dict[str, Line]()
+
+    def read(self, lines: Iterable[str]) -> Mapping[str, Line]:
+        self._calls["read"] += 1
+        return {line: self._held[line] for line in lines if line in self._held}
+
+    def record(self, line: Line, over: Line, entries: Iterable[Entry] = ()) -> None:
+        self._calls["record"] += 1
+        self._held[line.line] = line
+
+
 class Counted:
     """Everything outside, whose calls are counted by name."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.held: dict[str, Release] = {}
+        self.values: dict[str, dict[str, str]] = {}
         key = Tsk.generate("Buildbot <b@example.com>")
         certificate = key.extract_certificate()
         self.files: dict[str, bytes] = {}
@@ -72,8 +93,9 @@ class Counted:
         self.ports = Ports(
             feeds=Feeds(self, key=SigningKey(bytes(certificate), certificate.fingerprint)),
             images=Ec2Images(lambda _: Recorder(self._ec2)),
-            parameters=Parameters(),
-            releases=self,
+            parameters=Parameters(lambda region: Recorder(partial(self._ssm, region))),
+            lines=Table(self.calls),
+            canary=Canary(lambda: None),
         )
 
     def read(self, url: str, etag: str = "") -> File | None:
@@ -89,17 +111,18 @@ class Counted:
             return {"Regions": [{"RegionName": region} for region in REGIONS]}
         return {"Images": [shown(image_id) for image_id in arguments["Filters"][0]["Values"]]}
 
-    def current(self, line: str) -> Release | None:
-        self.calls["current"] += 1
-        return self.held.get(line)
+    def _ssm(self, region: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.calls[operation] += 1
+        there = self.values.setdefault(region, {})
+        if operation == "put_parameter":
+            there[arguments["Name"]] = arguments["Value"]
+            return {}
+        names = [name for name in arguments["Names"] if name in there]
+        return {"Parameters": [{"Name": name, "Value": there[name]} for name in names]}
 
-    def record(self, release: Release, seen: Release | None) -> None:
-        self.calls["record"] += 1
-        self.held[release.line] = release
-
-    def refresh(self) -> tuple[Outcome, Counter[str]]:
+    def refresh(self, settings: Settings = SETTINGS, **later: float) -> tuple[Outcome, Counter[str]]:
         self.calls.clear()
-        return run(self.ports, SETTINGS, "eu-west-1", NOW), self.calls.copy()
+        return run(self.ports, settings, "eu-west-1", NOW + timedelta(**later)), self.calls.copy()
 
 
 @pytest.fixture
@@ -107,19 +130,42 @@ def outside() -> Counted:
     """Two lines that are published."""
     made = Counted()
     outcome, _ = made.refresh()
-    assert [type(each) for each in outcome.decisions] == [Publish, Publish]
+    assert results(outcome) == ("published", "published")
     return made
 
 
 def test_two_feeds_that_have_not_changed_cost_two_requests(outside: Counted) -> None:
     outcome, calls = outside.refresh()
-    assert [type(each) for each in outcome.decisions] == [Keep, Keep]
-    assert calls == {"GET": 2, "current": 2}
+    assert results(outcome) == ("kept", "kept")
+    assert calls == {"GET": 2, "read": 1}
 
 
 def test_with_verification_and_nothing_new_it_is_at_most_36(outside: Counted) -> None:
-    outside.held = {line: replace(release, etag="") for line, release in outside.held.items()}
-    outcome, calls = outside.refresh()
-    assert [type(each) for each in outcome.decisions] == [Keep, Keep]
-    assert calls == {"GET": 6, "describe_regions": 1, "describe_images": 17, "current": 2, "record": 2}
+    outcome, calls = outside.refresh(hours=24)
+    assert results(outcome) == ("kept", "kept")
+    assert calls == {"GET": 6, "describe_regions": 1, "describe_images": 17, "read": 1, "record": 2}
     assert calls.total() <= 36
+
+
+def test_a_new_release_costs_two_puts_a_line_and_region_and_two_reads_a_region() -> None:
+    outcome, calls = Counted().refresh()
+    assert results(outcome) == ("published", "published")
+    assert calls == {
+        "GET": 6,
+        "describe_regions": 1,
+        "describe_images": 17,
+        "get_parameters": 17 * 2,
+        "put_parameter": 17 * 2 * 2,
+        "read": 1,
+        "record": 2 * 2,
+    }
+
+
+def test_overrides_cost_one_read_a_region_in_every_run(outside: Counted) -> None:
+    _, calls = outside.refresh(replace(SETTINGS, overrides="validated"))
+    assert calls == {"GET": 2, "describe_regions": 1, "get_parameters": 17, "read": 1}
+
+
+def test_what_the_marketplace_is_for_costs_nothing_while_the_feed_is_there(outside: Counted) -> None:
+    _, calls = outside.refresh(replace(SETTINGS, allow_fallback=("marketplace",)))
+    assert calls == {"GET": 2, "read": 1}

@@ -12,42 +12,51 @@ from pysequoia import Tsk
 
 from railyard.aws.bus import Bus
 from railyard.errors import InvalidSettings, RailyardError
-from railyard.model.images import Release
+from railyard.model.releases import Candidate, Feed, Hold, Line, Mark, Pin, Placed, Release, What, Why
 from refresh_amis import handler as door
-from refresh_amis.plan import Decision, Hold, Keep, Publish, Reason
+from refresh_amis.plan.deciding import Step, Told
 from refresh_amis.run import Outcome
 from refresh_amis.settings import Settings
 from tests.builders import NOW
 from tests.functions.doors import CONTEXT, assert_each_variable_is_needed, wire
+from tests.functions.refresh_amis.world import SETTINGS
 from tests.railyard.aws.stubs import Recorder
 
-SETTINGS = Settings(releases_table="releases", bus_name="railyard")
-
-
 RELEASE = Release(
-    line="stable#amd64",
     release="3510.2.8",
     images={"us-east-1": "ami-1"},
     source="feed",
+    channel="stable",
     signature="verified",
     signer="52f1",
-    released_at=NOW,
+    found_at=NOW,
+    created_at="2026-08-20T12:00:00.000Z",
 )
-DECISIONS: dict[str, Decision] = {
-    "stable#amd64": Publish(release=RELEASE, seen=None),
-    "stable#arm64": Keep(release=replace(RELEASE, line="stable#arm64", signature="unavailable", signer="")),
-    "beta#amd64": Hold(
-        line="beta#amd64", reason=Reason.DEFECTIVE, detail="1 bad", regions={"us-east-1": ("missing",)}
-    ),
+PLACED = {
+    "us-east-1": Placed(image="ami-1", release="3510.2.8"),
+    "eu-west-1": Placed(image="ami-0", release="3510.2.6", mark=Mark.WITHDRAWN),
 }
+FEED = Feed(
+    url="u", etag="", release="3510.2.8", created_at="2026-11-10T12:00:00Z", looked_at=NOW, settled=True,
+    skipped=("ap-east-1",),
+)  # fmt: skip
+BEFORE = Line(line="stable#amd64")
+IN_FORCE = replace(BEFORE, current=RELEASE, placed=PLACED, feed=FEED)
+HELD = replace(
+    IN_FORCE,
+    hold=Hold(why=Why.DEFECTIVE, detail="1 bad", regions={"us-east-1": ("missing",)}, since=NOW),
+)
+TRYING = replace(IN_FORCE, candidate=Candidate(release=replace(RELEASE, release="3510.3.0"), since=NOW))
+PUBLISHED = Step(
+    before=BEFORE, after=IN_FORCE, told=(Told(what=What.PUBLISHED, release="3510.2.8", detail="feed"),)
+)
 
 
-def tick(monkeypatch: pytest.MonkeyPatch, *lines: str, failed: int = 0) -> tuple[Any, list[tuple[str, Any]]]:
-    """Let a run decide those *lines*; return the door's answer and the events that it put."""
+def tick(monkeypatch: pytest.MonkeyPatch, *steps: Step, failed: int = 0) -> tuple[Any, list[tuple[str, Any]]]:
+    """Let a run come to *steps*; return the door's answer and the events that it put."""
     events = Recorder(lambda _, __: {"FailedEntryCount": failed})
     wire(door, monkeypatch, SETTINGS, None, Bus(events, "railyard"))
-    outcome = Outcome(decisions=tuple(DECISIONS[line] for line in lines))
-    monkeypatch.setattr(door, "run", lambda *_: outcome)
+    monkeypatch.setattr(door, "run", lambda *_: Outcome(steps=steps))
     answer = door.handler({}, CONTEXT)
     put = [
         (entry["DetailType"], json.loads(entry["Detail"])) for _, c in events.calls for entry in c["Entries"]
@@ -59,32 +68,75 @@ def test_each_variable_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_each_variable_is_needed(door, Settings, monkeypatch)
 
 
-def test_what_changed_or_was_held_becomes_an_event_and_what_stayed_does_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    answer, put = tick(monkeypatch, *DECISIONS)
-    assert [(kind, body["line"], body["release"]) for kind, body in put] == [
-        ("Image Released", "stable#amd64", "3510.2.8"),
-        ("Image Held", "beta#amd64", None),
+def test_what_is_published_is_told_with_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, put = tick(monkeypatch, PUBLISHED)
+    assert put == [
+        (
+            "Image Released",
+            {
+                "version": 1,
+                "line": "stable#amd64",
+                "release": "3510.2.8",
+                "why": "feed",
+                "regions": 2,
+                "signature": "verified",
+                "signer": "52f1",
+                "withdrawn": {"eu-west-1": "3510.2.6"},
+                "behind": {},
+                "override": {},
+            },
+        )
     ]
-    assert (put[0][1]["signature"], put[0][1]["signer"]) == ("verified", "52f1")
-    assert answer["lines"]["stable#arm64"]["signature"] == "unavailable"
-    assert put[1][1]["defects"] == {"us-east-1": ["missing"]}
-    assert {line: said["result"] for line, said in answer["lines"].items()} == {
-        "stable#amd64": "published",
-        "stable#arm64": "unchanged",
-        "beta#amd64": "held",
-    }
+    assert answer["lines"]["stable#amd64"]["result"] == "published"
+    assert answer["skipped_regions"] == ["ap-east-1"]
+
+
+def test_a_hold_is_told_once_and_shown_as_long_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, put = tick(monkeypatch, Step(before=IN_FORCE, after=HELD))
+    assert [(kind, body["reason"], body["defects"]) for kind, body in put] == [
+        ("Image Held", "defective", {"us-east-1": ["missing"]})
+    ]
+    answer, put = tick(monkeypatch, Step(before=HELD, after=HELD))
+    assert put == []
+    assert answer["lines"]["stable#amd64"]["result"] == "held"
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"), [(What.CANDIDATE, "Image Candidate"), (What.REJECTED, "Image Rejected")]
+)
+def test_trials_are_told(monkeypatch: pytest.MonkeyPatch, what: What, kind: str) -> None:
+    told = (Told(what=what, release="3510.3.0", detail="why"),)
+    answer, put = tick(monkeypatch, Step(before=IN_FORCE, after=TRYING, told=told))
+    assert [(name, body["release"], body["candidate"]) for name, body in put] == [
+        (kind, "3510.3.0", "3510.3.0")
+    ]
+    assert answer["lines"]["stable#amd64"]["result"] == "trying"
+
+
+def test_what_somebody_else_is_at_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = replace(IN_FORCE, pin=Pin(release=RELEASE, by="ops", at=NOW))
+    answer, put = tick(monkeypatch, Step(before=pinned, after=pinned, told=PUBLISHED.told, busy=True))
+    assert (put, answer["lines"]["stable#amd64"]["result"]) == ([], "busy")
+    assert answer["lines"]["stable#amd64"]["pinned"] == "3510.2.8"
 
 
 def test_with_nothing_to_tell_the_bus_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tick(monkeypatch, "stable#arm64")[1] == []
+    answer, put = tick(monkeypatch, Step(before=IN_FORCE, after=IN_FORCE))
+    assert (put, answer["lines"]["stable#amd64"]["result"]) == ([], "unchanged")
+
+
+def test_metrics_tell_the_shortest_remaining_life_and_the_age_of_the_oldest_feed() -> None:
+    younger = replace(RELEASE, created_at="2026-11-01T00:00:00Z")
+    lines = (IN_FORCE, replace(IN_FORCE, current=younger), BEFORE)
+    outcome = Outcome(steps=tuple(Step(before=line, after=line) for line in lines))
+    assert door._ages(outcome, NOW) == {"remaining_life_days": 274 - 92, "feed_age_days": 10}
+    assert door._ages(Outcome(steps=(Step(before=BEFORE, after=BEFORE),)), NOW) == {}
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")  # a failed run has none
 def test_an_event_that_was_not_taken_fails_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RailyardError):
-        tick(monkeypatch, "stable#amd64", failed=1)
+        tick(monkeypatch, PUBLISHED, failed=1)
 
 
 def test_the_key_that_came_with_the_function_is_read_and_held_to_its_fingerprint(

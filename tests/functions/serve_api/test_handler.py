@@ -15,13 +15,15 @@ from moto import mock_aws
 from railyard.aws import clients
 from railyard.aws.queues import FORWARDED
 from railyard.aws.tables.items import encode
+from railyard.aws.tables.releases import Releases
 from serve_api import handler as door
 from serve_api.records import DynamoRecords
 from serve_api.settings import Settings
 from tests.bench import allocate_body
 from tests.builders import fulfilled
 from tests.functions.doors import CONTEXT, assert_each_variable_is_needed, wire
-from tests.railyard.aws.stubs import a_table
+from tests.functions.serve_api.memory import a_line
+from tests.railyard.aws.stubs import Recorder, a_table, refused
 
 SETTINGS = Settings(
     requests_table="requests",
@@ -30,13 +32,15 @@ SETTINGS = Settings(
     releases_table="releases",
     request_queue_url="",
     lease_queue_url="",
+    refresh_function="railyard-refresh_amis",
 )
 
 
 class Queues:
-    """The two public queues in moto."""
+    """The two public queues in moto, and what refresh_amis was called with."""
 
     def __init__(self) -> None:
+        self.refresh = Recorder(lambda operation, parameters: {"StatusCode": 202})
         self.sqs = boto3.client("sqs", region_name="us-east-1")
         self.requests, self.leases = (
             self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("requests", "leases")
@@ -58,14 +62,22 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         made = Queues()
         dynamodb = a_table("requests", "request_id")
         dynamodb.put_item(TableName="requests", Item=encode(fulfilled()))
+        a_table("releases", "line", "version")
+        dynamodb.put_item(TableName="releases", Item=encode(a_line(previous="4593.2.4")))
         settings = replace(SETTINGS, request_queue_url=made.requests, lease_queue_url=made.leases)
-        wire(door, monkeypatch, settings, DynamoRecords(dynamodb, settings))
+        wire(door, monkeypatch, settings, DynamoRecords(dynamodb, settings), Releases(dynamodb, "releases"))
+        ours = clients.client
+        monkeypatch.setattr(door, "client", lambda name: made.refresh if name == "lambda" else ours(name))
         yield made
         clients.client.cache_clear()
 
 
 def call(method: str, path: str, body: str | None = None, **more: Any) -> tuple[int, Any]:
-    identity = {"caller": "AROACI:session", "user": "AROACI:session"}
+    identity = {
+        "caller": "AROACI:session",
+        "user": "AROACI:session",
+        "userArn": "arn:aws:sts::1:assumed-role/ci/s",
+    }
     event = {
         "httpMethod": method,
         "path": path,
@@ -73,7 +85,7 @@ def call(method: str, path: str, body: str | None = None, **more: Any) -> tuple[
         "requestContext": {"identity": identity},
     } | more
     answer = door.handler(event, CONTEXT)
-    assert answer["headers"] == {"Content-Type": "application/json"}
+    assert answer["headers"]["Content-Type"] == "application/json"
     return answer["statusCode"], json.loads(answer["body"])
 
 
@@ -115,3 +127,43 @@ def test_a_command_goes_to_the_lease_queue(queues: Queues) -> None:
 def test_what_is_no_document_is_forwarded_to_nobody(queues: Queues, body: str | None) -> None:
     assert call("POST", "/allocations", body)[0] == 400
     assert queues.read(queues.requests) == []
+
+
+PIN = "/amis/stable/amd64/pin"
+
+
+def test_a_pin_is_written_under_the_callers_arn_and_refresh_amis_invoked_without_waiting(
+    queues: Queues,
+) -> None:
+    status, body = call("PUT", PIN, json.dumps({"release": "4593.2.4"}))
+    assert (status, body["pin"]["by"], body["generation"]) == (202, "arn:aws:sts::1:assumed-role/ci/s", 8)
+    asked = {"FunctionName": "railyard-refresh_amis", "InvocationType": "Event", "Payload": b"{}"}
+    assert queues.refresh.calls == [("invoke", asked)]
+    (told,) = call("GET", "/amis/stable/amd64/history")[1]["items"]
+    assert (told["what"], told["release"], told["id"]) == ("pinned", "4593.2.4", "log#0000000008#pinned")
+    assert call("GET", "/amis")[1]["items"] == [call("GET", "/amis/stable/amd64")[1]]
+    assert call("GET", "/amis/stable/amd64")[1]["pin"] == body["pin"]
+
+
+def test_a_caller_without_an_arn_is_known_by_its_id(queues: Queues) -> None:
+    context = {"identity": {"caller": "AIDAANN"}}
+    assert call("PUT", PIN, requestContext=context)[1]["pin"]["by"] == "AIDAANN"
+
+
+def test_a_pin_stands_although_refresh_amis_does_not_answer(queues: Queues) -> None:
+    queues.refresh = Recorder(
+        lambda operation, parameters: refused("TooManyRequestsException", operation, 429)
+    )
+    status, body = call("PUT", PIN)
+    assert (status, len(body["warnings"])) == (202, 1)
+    assert call("GET", "/amis/stable/amd64")[1]["pin"]["release"] == "4593.2.5"
+
+
+@pytest.mark.parametrize("header", ["If-Match", "if-match", "IF-MATCH"])
+def test_a_tag_is_given_and_understood_however_the_header_is_spelled(queues: Queues, header: str) -> None:
+    identity = {"requestContext": {"identity": {"caller": "AIDAANN"}}}
+    event = {"httpMethod": "GET", "path": "/amis/stable/amd64", **identity}
+    tag = door.handler(event, CONTEXT)["headers"]["ETag"]
+    assert call("PUT", PIN, headers={header: '"1"'})[0] == 412
+    assert call("PUT", PIN, headers={header: tag})[0] == 202
+    assert call("DELETE", PIN, headers={header: tag})[0] == 412

@@ -20,6 +20,13 @@ from serve_api.plan import Call, Route, route
         ("GET", "/instances/i-0123456789abcdef0", Call(route=Route.INSTANCE, name="i-0123456789abcdef0")),
         ("POST", "/allocations", Call(route=Route.ALLOCATE)),
         ("POST", "/leases", Call(route=Route.LEASE)),
+        ("GET", "/amis", Call(route=Route.LINES)),
+        ("GET", "/amis/stable/amd64", Call(route=Route.LINE, name="stable#amd64")),
+        ("GET", "/amis/lts/arm64/history", Call(route=Route.HISTORY, name="lts#arm64")),
+        ("PUT", "/amis/lts-2024/arm64/pin", Call(route=Route.PIN, name="lts-2024#arm64")),
+        ("DELETE", "/amis/beta/amd64/pin", Call(route=Route.UNPIN, name="beta#amd64")),
+        ("POST", "/amis/alpha/amd64/rollback", Call(route=Route.ROLL_BACK, name="alpha#amd64")),
+        ("DELETE", "/amis/stable/amd64/candidate", Call(route=Route.DISMISS, name="stable#amd64")),
     ],
 )
 def test_each_route_is_known(method: str, path: str, call: Call) -> None:
@@ -50,6 +57,20 @@ def test_a_name_that_does_not_match_whole_is_none(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "stable/x86_64", "stable/i386", "Stable/amd64", "STABLE/amd64", "st\u0430ble/amd64", "st%D0%B0ble/amd64",
+        "stable/amd6\uff14", "stable%0A/amd64", "stable/amd64%00", "../amd64", "stable/..", "%2e%2e/amd64",
+        "a%2Fb/amd64", "stable%23amd64/amd64", "stable%2Famd64/amd64", "lts-1999/amd64", "lts-20240/amd64",
+        "lts-/amd64", "/amd64", "stable /amd64", "stable%257Cbeta/amd64", "st%61ble/amd64", "stable/%61md64", "lts-202\u0664/amd64", "*/amd64",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("method", "act"), [("GET", "/history"), ("PUT", "/pin"), ("GET", "")])
+def test_what_is_no_channel_or_architecture_is_no_line(method: str, act: str, line: str) -> None:
+    assert route(method, f"/amis/{line}{act}").route is Route.BAD_NAME
+
+
+@pytest.mark.parametrize(
     ("method", "path", "found"),
     [
         ("PUT", "/pools/default", Route.NOT_BUILT),
@@ -60,6 +81,13 @@ def test_a_name_that_does_not_match_whole_is_none(name: str) -> None:
         ("GET", "/nothing", Route.NOT_FOUND),
         ("POST", "/status", Route.NOT_FOUND),
         ("GET", "/../pools", Route.NOT_FOUND),
+        ("GET", "/amis/stable", Route.NOT_FOUND),
+        ("PUT", "/amis/stable/amd64", Route.NOT_FOUND),
+        ("GET", "/amis/stable/amd64/pin", Route.NOT_FOUND),
+        ("PUT", "/amis/stable/amd64/Pin", Route.NOT_FOUND),
+        ("PUT", "/amis/beta/../stable/amd64/pin", Route.NOT_FOUND),
+        ("PUT", "/amis/stable/amd64%2Fpin", Route.NOT_FOUND),
+        ("PUT", "/%61mis/stable/amd64/pin", Route.NOT_FOUND),
     ],
 )
 def test_what_is_not_built_is_told_from_what_does_not_exist(method: str, path: str, found: Route) -> None:

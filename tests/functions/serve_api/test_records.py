@@ -24,6 +24,7 @@ SETTINGS = Settings(
     releases_table="releases",
     request_queue_url="",
     lease_queue_url="",
+    refresh_function="",
 )
 
 

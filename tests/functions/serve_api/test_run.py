@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from railyard.model.images import Release
 from railyard.model.instances import Instance
 from railyard.model.ledger import Known
+from railyard.model.releases import Hold, Mark, Placed, Why
 from railyard.model.requests import Request
-from serve_api.run import Answer, Asked, run
+from serve_api.calls import Answer, Asked
+from serve_api.ports import Ports
+from serve_api.run import run
 from tests.builders import NOW, a_pool, an_instance, counters, fulfilled
+from tests.functions.serve_api.memory import MemoryLines, a_line
 
 
 class Records:
@@ -26,20 +29,6 @@ class Records:
     def pools(self) -> Known:
         left = {"default": counters(a_pool(), slots_free=7)}
         return Known(requests={}, pools={"default": a_pool()}, counters=left)
-
-    def releases(self) -> list[Release]:
-        return [
-            Release(
-                line="stable#amd64",
-                release="4593.2.5",
-                images={"us-east-1": "ami-1", "me-south-1": "ami-2", "eu-west-1": "ami-3"},
-                source="feed",
-                signature="verified",
-                released_at=NOW,
-                withdrawn={"me-south-1": "4081.2.0"},
-                behind={"eu-west-1": "4593.2.4"},
-            )
-        ]
 
     def requests(self, ids: Iterable[str]) -> dict[str, Request]:
         return {key: fulfilled() for key in ids if key == "ci-1"}
@@ -56,12 +45,26 @@ class Records:
         return [an_instance()], None
 
 
-def call(method: str, path: str, records: Records | None = None, body: str = "", **query: str) -> Answer:
+def call(
+    method: str,
+    path: str,
+    records: Records | None = None,
+    body: str = "",
+    lines: MemoryLines | None = None,
+    **query: str,
+) -> Answer:
     def queue(name: str) -> Any:
         return lambda text, sender: f"{name}|{text}|{sender}"
 
-    asked = Asked(method=method, path=path, query=query, body=body, sender="AROACI:x")
-    return run(asked, records or Records(), queue("requests"), queue("leases"), NOW)
+    asked = Asked(method=method, path=path, query=query, body=body, sender="AROACI:x", by="arn:ci")
+    ports = Ports(
+        records=records or Records(),
+        lines=lines or MemoryLines(),
+        requests=queue("requests"),
+        leases=queue("leases"),
+        wake=lambda: None,
+    )
+    return run(asked, ports, NOW)
 
 
 def test_the_status_says_what_of_each_pool_is_in_use() -> None:
@@ -69,8 +72,15 @@ def test_the_status_says_what_of_each_pool_is_in_use() -> None:
     assert (answer.status, answer.body["pools"]["default"]["instances"]) == (200, 3)
 
 
-def test_the_status_says_what_images_are_out_and_which_regions_have_an_older_one() -> None:
-    assert call("GET", "/status").body["images"] == {
+def test_the_status_says_what_images_are_out_and_what_is_in_the_way_of_others() -> None:
+    placed = {
+        "us-east-1": Placed(image="ami-1", release="4593.2.5"),
+        "me-south-1": Placed(image="ami-2", release="4081.2.0", mark=Mark.WITHDRAWN),
+        "eu-west-1": Placed(image="ami-3", release="4593.2.4", mark=Mark.BEHIND),
+    }
+    hold = Hold(why=Why.FEED, detail="timeout", since=NOW)
+    lines = MemoryLines(a_line("4593.2.5", pinned="4593.2.4", tried="4593.3.0", placed=placed, hold=hold))
+    assert call("GET", "/status", lines=lines).body["images"] == {
         "stable#amd64": {
             "version": "4593.2.5",
             "regions": 3,
@@ -78,8 +88,16 @@ def test_the_status_says_what_images_are_out_and_which_regions_have_an_older_one
             "signature": "verified",
             "withdrawn": ["me-south-1"],
             "behind": ["eu-west-1"],
+            "pinned": "4593.2.4",
+            "candidate": "4593.3.0",
+            "held": "feed",
         }
     }
+
+
+def test_the_status_shows_a_line_that_has_published_nothing_yet() -> None:
+    body = call("GET", "/status", lines=MemoryLines(a_line(""))).body["images"]["stable#amd64"]
+    assert (body["version"], body["regions"], body["source"], body["held"]) == ("", 0, None, None)
 
 
 def test_pools_are_listed_and_shown() -> None:
@@ -98,7 +116,7 @@ def test_what_does_not_exist_is_404(path: str) -> None:
     assert call("GET", path).status == 404
 
 
-@pytest.mark.parametrize(("path", "status"), [("/pools/..", 400), ("/amis", 501), ("/nothing", 404)])
+@pytest.mark.parametrize(("path", "status"), [("/pools/..", 400), ("/volumes", 501), ("/nothing", 404)])
 def test_bad_names_unbuilt_and_unknown_paths_have_their_status(path: str, status: int) -> None:
     answer = call("GET", path)
     assert answer.status == status

@@ -44,8 +44,14 @@ class Paginated:
         outer = self
 
         class Paginator:
-            def paginate(self, PaginationConfig: dict[str, int], **parameters: Any) -> Iterator[Any]:  # noqa: N803
-                asked = parameters | {"MaxResults": PaginationConfig["PageSize"]}
+            def paginate(
+                self,
+                PaginationConfig: dict[str, int] | None = None,  # noqa: N803
+                **parameters: Any,
+            ) -> Iterator[Any]:
+                asked = parameters | (
+                    {"MaxResults": PaginationConfig["PageSize"]} if PaginationConfig else {}
+                )
                 while True:
                     page = outer._call(operation, asked)
                     outer.pages += 1

@@ -10,8 +10,9 @@ import pytest
 from railyard.aws.images import Ec2Images
 from railyard.aws.regions import AT_ONCE, in_each
 from railyard.errors import Denied, RailyardError, Throttled
+from railyard.model.images import Image
 from tests.bench import bench
-from tests.railyard.aws.stubs import Recorder, refused
+from tests.railyard.aws.stubs import Paginated, Recorder, refused
 
 
 def test_images_are_read_in_our_words_and_those_that_are_gone_are_absent() -> None:
@@ -53,6 +54,55 @@ def test_one_regions_error_does_not_hide_the_others() -> None:
     assert list(found) == sorted(clients)
     assert isinstance(found["us-east-1"], dict)
     assert (type(found["eu-west-1"]), type(found["eu-west-2"])) == (Denied, Throttled)
+
+
+def test_the_newest_image_is_looked_for_in_each_region_by_itself() -> None:
+    def image(created: str) -> dict[str, Any]:
+        return {"ImageId": f"ami-{created}", "CreationDate": created, "Architecture": "x86_64"}
+
+    def denied(_: str, __: Any) -> Any:
+        raise refused("AuthFailure")
+
+    clients = {
+        "us-east-1": Paginated(lambda _, __: {"Images": [image("2026-01"), image("2026-02")]}),
+        "eu-west-1": Paginated(lambda _, __: {"Images": []}),
+        "eu-west-2": Paginated(denied),
+    }
+    found = Ec2Images(clients.__getitem__).newest_everywhere(
+        clients, owner="aws-marketplace", name="Flatcar-stable-*", architecture="amd64"
+    )
+    assert isinstance(found["us-east-1"], Image)
+    assert (found["us-east-1"].image_id, found["eu-west-1"]) == ("ami-2026-02", None)
+    assert isinstance(found["eu-west-2"], Denied)
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        ("DryRunOperation", ""),
+        ("InvalidAMIID.NotFound", "InvalidAMIID.NotFound"),
+        ("InvalidAMIID.Unavailable", "InvalidAMIID.Unavailable"),
+        ("OptInRequired", "OptInRequired"),
+        ("AuthFailure", "AuthFailure"),
+        ("UnauthorizedOperation", ""),
+        ("RequestLimitExceeded", ""),
+        ("VcpuLimitExceeded", ""),
+        ("MissingInput", ""),
+    ],
+)
+def test_a_dry_run_says_no_only_where_ec2_means_the_image(code: str, refusal: str) -> None:
+    client = Recorder(lambda _, __: refused(code))
+    assert Ec2Images(lambda _: client).refusal("us-east-1", "ami-1", "arm64") == refusal
+    ((operation, asked),) = client.calls
+    assert (operation, asked["DryRun"], asked["InstanceType"]) == ("run_instances", True, "t4g.micro")
+
+
+def test_a_dry_run_starts_nothing_of_a_good_image_and_tells_a_bad_one() -> None:
+    with bench() as stand:
+        images = Ec2Images(lambda _: stand.client)
+        assert images.refusal("us-east-1", "ami-00000001", "amd64") == ""
+        assert images.refusal("us-east-1", "ami-0000dead", "amd64") == "InvalidAMIID.NotFound"
+        assert stand.client.describe_instances()["Reservations"] == []
 
 
 def test_regions_are_asked_at_once() -> None:

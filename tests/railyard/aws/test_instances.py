@@ -148,3 +148,33 @@ def test_machines_are_found_by_launch_and_end_although_one_id_is_unknown(stand: 
 def test_machines_of_another_stack_are_not_ours(stand: Bench) -> None:
     stand.ask(allocate_body())
     assert Ec2Instances(stand.client, "another").owned() == ()
+
+
+def checks(instance: str, system: str) -> Recorder:
+    """EC2 with those two words about one machine."""
+    said = {"InstanceStatus": {"Status": instance}, "SystemStatus": {"Status": system}}
+    return Recorder(lambda _, __: {"InstanceStatuses": [said]})
+
+
+@pytest.mark.parametrize(
+    ("instance", "system", "expected"),
+    [
+        ("ok", "ok", True),
+        ("initializing", "initializing", None),
+        ("ok", "initializing", None),
+        ("ok", "insufficient-data", None),
+        ("impaired", "ok", False),
+        ("initializing", "impaired", False),
+    ],
+)
+def test_a_machine_is_healthy_only_when_both_checks_say_so(
+    instance: str, system: str, expected: bool | None
+) -> None:
+    healthy, words = Ec2Instances(checks(instance, system), "railyard").health(IDS[0])
+    assert healthy is expected
+    assert words
+
+
+def test_of_a_machine_that_ec2_does_not_show_nobody_knows_the_health() -> None:
+    client = Recorder(lambda _, __: {"InstanceStatuses": []})
+    assert Ec2Instances(client, "railyard").health(IDS[0])[0] is None

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from railyard.aws.tables.items import decode, encode, tagged, untagged
-from railyard.model.images import Release
 from railyard.model.instances import Instance
 from railyard.model.launches import Launch
 from railyard.model.pools import Counters, Pool, Requester
+from railyard.model.releases import Entry, Line
 from railyard.model.requests import Request
 from tests.builders import NOW, a_launch, a_request, a_tenant, an_instance, fulfilled
 from tests.railyard.aws.stubs import a_table
 
-KINDS = (Request, Launch, Instance, Pool, Counters, Requester, Release)
+KINDS = (Request, Launch, Instance, Pool, Counters, Requester, Line, Entry)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NUMBERS = st.floats(-1e100, 1e100, allow_subnormal=False).map(lambda number: round(number, 6))
 PLAIN = st.recursive(

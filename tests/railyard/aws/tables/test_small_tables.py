@@ -14,19 +14,21 @@ from railyard.aws.tables.items import encode
 from railyard.aws.tables.releases import Releases
 from railyard.aws.tables.requesters import Requesters
 from railyard.errors import Conflict
-from railyard.model.images import Release
 from railyard.model.pools import Requester
+from railyard.model.releases import Entry, Line, Release, What, entry
 from tests.builders import NOW
 from tests.railyard.aws.stubs import a_table
 
+LINE = Line(line="stable#amd64")
 RELEASE = Release(
-    line="stable#amd64",
     release="3510.2.8",
     images={"us-east-1": "ami-1"},
-    source="flatcar",
-    signature="unsigned",
-    released_at=NOW,
+    source="feed",
+    channel="stable",
+    signature="verified",
+    found_at=NOW,
 )
+FIRST = replace(LINE, sequence=1, current=RELEASE)
 
 
 @pytest.fixture
@@ -36,22 +38,50 @@ def releases() -> Iterator[Releases]:
         yield Releases(a_table("releases", "line", "version"), "releases")
 
 
+def told(line: Line) -> Entry:
+    """An entry of *line*."""
+    return replace(
+        entry(line, What.PUBLISHED, "3510.2.8", by="refresh_amis", now=NOW), published=line.current
+    )
+
+
 def test_the_first_publisher_of_a_line_wins(releases: Releases) -> None:
-    assert releases.current("stable#amd64") is None
-    releases.record(RELEASE, None)
+    assert releases.read(["stable#amd64", "stable#arm64"]) == {}
+    releases.record(FIRST, LINE, [told(FIRST)])
     with pytest.raises(Conflict):
-        releases.record(replace(RELEASE, release="0.0.0"), None)
-    assert releases.current("stable#amd64") == RELEASE
-    assert releases.all() == [RELEASE]
+        releases.record(replace(FIRST, current=None), LINE)
+    assert releases.read(["stable#amd64", "stable#arm64"]) == {"stable#amd64": FIRST}
+    assert releases.all() == [FIRST]
 
 
-def test_a_release_is_recorded_only_over_the_one_that_was_read(releases: Releases) -> None:
-    releases.record(RELEASE, None)
-    newer = replace(RELEASE, sequence=2, release="3510.2.9", previous="3510.2.8")
-    releases.record(newer, RELEASE)
+def test_a_line_is_recorded_only_over_the_one_that_was_read(releases: Releases) -> None:
+    releases.record(FIRST, LINE)
+    newer = replace(FIRST, sequence=2, previous=RELEASE)
+    releases.record(newer, FIRST)
     with pytest.raises(Conflict):
-        releases.record(newer, RELEASE)
-    assert releases.current("stable#amd64") == newer
+        releases.record(newer, FIRST)
+    assert releases.all() == [newer]
+
+
+def test_a_record_whose_entry_is_there_already_is_not_written(releases: Releases) -> None:
+    releases.record(FIRST, LINE, [told(FIRST)])
+    newer = replace(FIRST, sequence=2)
+    with pytest.raises(Conflict):
+        releases.record(newer, FIRST, [told(FIRST)])
+    assert releases.all() == [FIRST]
+
+
+def test_the_history_comes_newest_first_page_by_page(releases: Releases) -> None:
+    line, other = LINE, replace(LINE, line="stable#arm64")
+    releases.record(replace(other, sequence=1), other, [told(replace(other, sequence=1))])
+    for number in range(1, 4):
+        after = replace(line, sequence=number, current=RELEASE)
+        releases.record(after, line, [told(after)])
+        line = after
+    first, token = releases.history("stable#amd64", 2)
+    rest, end = releases.history("stable#amd64", 2, token)
+    assert [each.version for each in (*first, *rest)] == [f"log#{n:010d}#published" for n in (3, 2, 1)]
+    assert (first[0], end) == (told(line), None)
 
 
 def test_requesters_are_remembered_for_a_minute() -> None:

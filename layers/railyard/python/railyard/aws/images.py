@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from railyard.aws.errors import translated
 from railyard.aws.regions import in_each
-from railyard.errors import RailyardError
-from railyard.model.images import Image
+from railyard.errors import ImageUnavailable, RailyardError
+from railyard.model.images import TESTED, Image
 
 _EC2_NAMES = {"amd64": "x86_64"}
+_NOT_OURS_TO_LAUNCH = ("OptInRequired", "AuthFailure")
+"""No subscription, no launch permission. Source: EC2 API reference, "Error codes"."""
 _OUR_NAMES = {theirs: ours for ours, theirs in _EC2_NAMES.items()}
 
 
@@ -58,6 +60,35 @@ class Ec2Images:
             )
             found = [_image(region, image) for page in pages for image in page["Images"]]
         return max(found, key=lambda image: (image.created_at, image.image_id), default=None)
+
+    def newest_everywhere(
+        self, regions: Iterable[str], *, owner: str, name: str, architecture: str
+    ) -> dict[str, Image | RailyardError | None]:
+        """Look for the newest image in each of *regions* at once; a region that did not answer gets its error."""
+        wanted = dict.fromkeys(regions, name)
+        return in_each(
+            wanted,
+            lambda region, name: self.newest(region, owner=owner, name=name, architecture=architecture),
+        )
+
+    def refusal(self, region: str, image_id: str, architecture: str) -> str:
+        """Return the code with which EC2 refuses to launch *image_id*, tried without launching it.
+
+        Empty if it would launch, and if nobody can tell: this role may not launch, or EC2 asks for patience.
+        """
+        try:
+            with translated(f"RunInstances in {region}"):
+                self._client(region).run_instances(
+                    ImageId=image_id,
+                    InstanceType=TESTED[architecture],
+                    MinCount=1,
+                    MaxCount=1,
+                    DryRun=True,
+                )
+        except RailyardError as answer:
+            about_it = isinstance(answer, ImageUnavailable) or answer.code in _NOT_OURS_TO_LAUNCH
+            return answer.code if about_it else ""  # DryRunOperation is EC2's yes
+        raise AssertionError("a dry run never succeeds")
 
 
 def _image(region: str, image: dict[str, Any]) -> Image:

@@ -45,6 +45,17 @@ class Ec2Instances:
             found += self._list([{"Name": "instance-id", "Values": list(ids[start : start + 200])}])
         return found
 
+    def health(self, instance_id: str) -> tuple[bool | None, str]:
+        """Return what EC2's status checks say of a machine, and their words; None while they have not said."""
+        with translated("DescribeInstanceStatus"):
+            found = self._ec2.describe_instance_status(InstanceIds=[instance_id])["InstanceStatuses"]
+        checks = [
+            each.get("Status", "") for one in found for each in (one["InstanceStatus"], one["SystemStatus"])
+        ]
+        if "impaired" in checks:
+            return False, "impaired"
+        return (True if checks and set(checks) == {"ok"} else None), ", ".join(checks)
+
     def terminate(self, ids_by_zone: Mapping[str, Sequence[str]]) -> dict[str, RailyardError]:
         """Terminate instances, batched by zone; return those that were refused, with EC2's reason.
 

@@ -36,6 +36,10 @@ class Parameters:
         """
         return in_each(values, lambda region, named: self._publish(region, named, images))
 
+    def everywhere(self, names: Mapping[str, Sequence[str]]) -> dict[str, Mapping[str, str] | RailyardError]:
+        """Read *names* in every region of them at once; a region that did not answer gets its error."""
+        return in_each(names, self.read)
+
     def read(self, region: str, names: Sequence[str]) -> dict[str, str]:
         """Return the values of those *names* that exist in *region*."""
         found: dict[str, str] = {}

@@ -1,12 +1,15 @@
-"""Images and releases: what EC2 shows, what is published, and what is wrong with an image."""
+"""Images: what EC2 shows of one, what is wrong with it, and what Flatcar and we call it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 
+LAUNCHED = "stable"
+"""The channel that pools launch from, until a pool deploys an AMI set."""
+TESTED = {"amd64": "t3.micro", "arm64": "t4g.micro"}
+"""Types for a dry run: of the architecture, current, and in every region that Flatcar publishes to."""
 _VERSION = r"(\d+\.\d+\.\d+)"
 
 
@@ -24,6 +27,7 @@ class Defect(StrEnum):
     NOT_PUBLIC = "not_public"
     NOT_ALLOWED = "not_allowed"
     DEPRECATED = "deprecated"
+    NOT_LAUNCHABLE = "not_launchable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,39 +46,8 @@ class Image:
     allowed: bool = True
     created_at: str = ""
     deprecation_time: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A release as published, the item ``current`` of its line (``channel#architecture``).
-
-    *images* are what the parameters hold. Two kinds of regions keep an older image, whose version is given:
-    *withdrawn*, which the feed no longer names, and *behind*, whose image of this release is not sound and which may
-    wait (an empty version: it has no image yet). *skipped* are named by the feed and not enabled in this account.
-    *url* is the file that last said all this, *etag* is that file's.
-    """
-
-    line: str
-    version: str = "current"
-    schema: int = 1
-    sequence: int = 1
-    release: str
-    images: dict[str, str]
-    source: str
-    url: str = ""
-    etag: str = ""
-    signature: str
-    signer: str = ""
-    released_at: datetime
-    previous: str = ""
-    previous_images: dict[str, str] = field(default_factory=dict)
-    withdrawn: dict[str, str] = field(default_factory=dict)
-    behind: dict[str, str] = field(default_factory=dict)
-    skipped: tuple[str, ...] = ()
-
-    def version_of(self, region: str) -> str:
-        """Return the version of the image that *region* has."""
-        return self.withdrawn.get(region) or self.behind.get(region) or self.release
+    refused: str = ""
+    """Why EC2 refused to launch it in a dry run; empty if it did not, or was not asked."""
 
 
 def ordered(version: str) -> tuple[int, ...]:
@@ -83,21 +56,25 @@ def ordered(version: str) -> tuple[int, ...]:
 
 
 def image_defects(
-    image: Image | None, *, owner: str, name: str, architecture: str, now: str
+    image: Image | None, *, architecture: str, now: str, owner: str = "", name: str = ""
 ) -> tuple[Defect, ...]:
-    """Return what is wrong with *image* against the release that names it; *now* is RFC 3339."""
+    """Return what is wrong with *image*; *now* is RFC 3339.
+
+    With an *owner* it must be that publisher's, public, and be called *name*; without, it may be anybody's.
+    """
     if image is None:
         return (Defect.MISSING,)
     checks = {
-        Defect.WRONG_OWNER: image.owner != owner,
-        Defect.WRONG_NAME: image.name != name,
+        Defect.WRONG_OWNER: bool(owner) and image.owner != owner,
+        Defect.WRONG_NAME: bool(owner) and image.name != name,
         Defect.WRONG_ARCHITECTURE: image.architecture != architecture,
         Defect.WRONG_VIRTUALIZATION: image.virtualization != "hvm",
         Defect.WRONG_ROOT_DEVICE: image.root_device != "ebs",
         Defect.NOT_AVAILABLE: image.state != "available",
-        Defect.NOT_PUBLIC: not image.public,
+        Defect.NOT_PUBLIC: bool(owner) and not image.public,
         Defect.NOT_ALLOWED: not image.allowed,
         Defect.DEPRECATED: bool(image.deprecation_time) and image.deprecation_time <= now,
+        Defect.NOT_LAUNCHABLE: bool(image.refused),
     }
     return tuple(defect for defect, found in checks.items() if found)
 
@@ -123,5 +100,5 @@ def version_in(name: str, channel: str, architecture: str) -> str:
 
 
 def parameter_name(prefix: str, channel: str, architecture: str, kind: str) -> str:
-    """Return the name of the SSM parameter that holds a line's ``image`` or ``release``."""
+    """Return the name of the SSM parameter that holds a line's ``image``, ``candidate`` or ``release``."""
     return f"{prefix}/flatcar/{channel}/{architecture}/{kind}"

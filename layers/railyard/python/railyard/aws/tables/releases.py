@@ -1,14 +1,17 @@
-"""The published release of each line (``channel#architecture``)."""
+"""Release lines and their history in the table ``releases``: one item a line, one for each entry."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from railyard.aws.errors import translated
 from railyard.aws.tables.items import decode
 from railyard.aws.tables.writes import commit, get_many, put, scan
-from railyard.model.images import Release
+from railyard.model.releases import Entry, Line
 
-CURRENT = "current"
+RECORD = "line"
+ENTRIES = "log#"
 
 
 class Releases:
@@ -17,17 +20,36 @@ class Releases:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._db, self._table = dynamodb, table
 
-    def current(self, line: str) -> Release | None:
-        """Return the published release of *line*."""
-        items = get_many(self._db, {self._table: [{"line": line, "version": CURRENT}]})[self._table]
-        return decode(Release, items[0]) if items else None
+    def read(self, lines: Iterable[str]) -> dict[str, Line]:
+        """Return the records of those *lines* (at most 100) that have one."""
+        keys = [{"line": line, "version": RECORD} for line in sorted(set(lines))]
+        items = get_many(self._db, {self._table: keys})[self._table]
+        return {line.line: line for line in (decode(Line, item) for item in items)}
 
-    def all(self) -> list[Release]:
-        """Return the published release of every line."""
-        return [
-            decode(Release, item) for item in scan(self._db, self._table) if item["version"]["S"] == CURRENT
-        ]
+    def all(self) -> list[Line]:
+        """Return the record of every line."""
+        items = scan(self._db, self._table)
+        return [decode(Line, item) for item in items if item["version"]["S"] == RECORD]
 
-    def record(self, release: Release, seen: Release | None) -> None:
-        """Make *release* current over *seen*; raises Conflict if another publisher was first."""
-        commit(self._db, [put(self._table, "line", release, over=seen)])
+    def record(self, line: Line, over: Line, entries: Iterable[Entry] = ()) -> None:
+        """Write *line* over the record that was read, with *entries*; raises Conflict if somebody was first."""
+        head = put(self._table, "line", line, over=over if over.sequence else None)
+        commit(self._db, [head, *(put(self._table, "line", each, over=None) for each in entries)])
+
+    def history(
+        self, line: str, limit: int, token: Mapping[str, Any] | None = None
+    ) -> tuple[list[Entry], Any]:
+        """Return a page of the history of *line*, newest first, and the token of the next page."""
+        more = {"ExclusiveStartKey": token} if token else {}
+        with translated("Query"):
+            page = self._db.query(
+                TableName=self._table,
+                KeyConditionExpression="#line = :line AND begins_with(version, :entries)",
+                ExpressionAttributeNames={"#line": "line"},
+                ExpressionAttributeValues={":line": {"S": line}, ":entries": {"S": ENTRIES}},
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=limit,
+                **more,
+            )
+        return [decode(Entry, item) for item in page["Items"]], page.get("LastEvaluatedKey")
