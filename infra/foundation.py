@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -60,9 +61,14 @@ class Foundation:
             "signals_queue_url": self.queues.signals.queue_url,
             "bus_name": self.bus.event_bus_name,
             "catalogue_bucket": self.catalogue.bucket_name,
-        } | {f"{name.lower()}_table": table.table_name for name, table in self.tables.all().items()}
+        } | {f"{_snake(name)}_table": table.table_name for name, table in self.tables.all().items()}
         wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, which S cannot say
         return kind(**{name: value for name, value in here.items() if name in wanted}, **own)
+
+
+def _snake(name: str) -> str:
+    """Return the field's name for a construct's: ``ami_sets`` for ``AmiSets``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def lay(stack: Stack, stage: Stage) -> Foundation:

@@ -43,6 +43,7 @@ class Tables(Construct):
         )
         self.pools = self._table("Pools", "pool", "part")
         self.releases = self._table("Releases", "line", "version")
+        self.ami_sets = self._table("AmiSets", "ami_set", "part")
         self.requesters = self._table("Requesters", "name")
 
     def all(self) -> dict[str, dynamodb.Table]:

@@ -110,7 +110,7 @@ class Supplies:
     def catalogue(self, now: datetime) -> Catalogue | None:
         return self.catalogue_
 
-    def images(self, pools: Any, now: datetime) -> dict[str, dict[str, str]]:
+    def images(self, pools: Any, deployments: Any, now: datetime) -> dict[str, dict[str, str]]:
         return {pool.name: self.images_ for pool in pools}
 
     def forget_images(self) -> None:

@@ -17,6 +17,7 @@ from railyard.aws.catalogues import CatalogueObject
 from railyard.aws.clients import ONCE, client, home_region
 from railyard.aws.clock import now
 from railyard.aws.fleets import Fleets
+from railyard.aws.images import Ec2Images
 from railyard.aws.instances import Ec2Instances
 from railyard.aws.parameters import Parameters
 from railyard.aws.queues import Pointers, message_of
@@ -42,9 +43,11 @@ def _wired() -> tuple[Settings, partial[Ports]]:
         supplies=Supplies(
             CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key),
             Parameters(lambda region: client("ssm", region)),
+            Ec2Images(lambda region: client("ec2", region)),
             prefix=settings.parameter_prefix,
             region=home_region(),
             memory=settings.image_memory,
+            trust=settings.image_trust,
             canary_pool=settings.canary_pool,
         ),
         requesters=lambda: requesters.all(now()),

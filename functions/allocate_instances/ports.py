@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from railyard.model.ami_sets import Deployment
 from railyard.model.catalogue import Catalogue
 from railyard.model.fleets import FleetAnswer
 from railyard.model.instances import Instance, Sighting
@@ -52,7 +53,9 @@ class Supplies(Protocol):
     """What launches are made of: the catalogue, and the images that pools launch."""
 
     def catalogue(self, now: datetime) -> Catalogue | None: ...
-    def images(self, pools: Collection[Pool], now: datetime) -> Mapping[str, Mapping[str, str]]: ...
+    def images(
+        self, pools: Collection[Pool], deployments: Mapping[str, Deployment], now: datetime
+    ) -> Mapping[str, Mapping[str, str]]: ...
     def forget_images(self) -> None: ...
 
 

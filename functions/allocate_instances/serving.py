@@ -102,8 +102,9 @@ class Serving:
             pools=known.pools,
             counters=known.counters,
             catalogue=ports.supplies.catalogue(now),
-            images=ports.supplies.images(known.pools.values(), now),
+            images=ports.supplies.images(known.pools.values(), known.deployments, now),
             templates={name: ports.fleets.template(pool) for name, pool in known.pools.items()},
+            deployments=known.deployments,
         )
 
     def _reused(self, waiting: list[Waiting], facts: Facts) -> list[Waiting]:

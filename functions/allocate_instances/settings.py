@@ -30,5 +30,7 @@ class Settings:
     visibility: timedelta = timedelta(seconds=300)
     """Longest time after which a started instance shows in a listing: an assumption, AWS gives no bound."""
     image_memory: timedelta = timedelta(seconds=60)
+    image_trust: timedelta = timedelta(minutes=60)
+    """A deployed image that EC2 confirmed longer ago is asked about again before a launch."""
     canary_pool: str = ""
     """The pool that launches a release while it is tried; empty: none."""

@@ -114,7 +114,7 @@ def _launch(on: Foundation) -> Iterator[Grant]:
         ("ec2:CreateTags", "ec2:DeleteTags"),
         {"Null": {"ec2:CreateAction": "true"}, "ForAnyValue:StringLike": {"aws:TagKeys": ["railyard:*"]}},
     )
-    yield describe("DescribeInstances")
+    yield describe("DescribeInstances", "DescribeImages")
     yield Grant(
         actions=("iam:PassRole",),
         resources=(on.nodes.role.role_arn,),

@@ -21,7 +21,7 @@ FUNCTIONS = sorted(path.parent.name for path in (REPOSITORY / "functions").glob(
 
 def test_tables_are_recoverable_protected_and_outlive_the_stack(stack: Synthesised) -> None:
     tables = stack.of("AWS::DynamoDB::Table").values()
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables:
         properties = table["Properties"]
         assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

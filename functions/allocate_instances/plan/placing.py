@@ -7,12 +7,13 @@ first; what does not fit waits with its obstacle, and is answered with it at its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from allocate_instances.plan.offers import disk_gib, fitting, largest, offerings
 from railyard.model import ownership
+from railyard.model.ami_sets import Deployment
 from railyard.model.answers import stamp
 from railyard.model.catalogue import Catalogue
 from railyard.model.instances import Tenant
@@ -28,7 +29,7 @@ MAX_SLOTS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What placing has to know. *images* is by pool and architecture, *templates* by pool."""
+    """What placing has to know. *images* is by pool and architecture; *templates* and *deployments* are by pool."""
 
     stack: str
     now: datetime
@@ -38,6 +39,7 @@ class Facts:
     catalogue: Catalogue | None
     images: Mapping[str, Mapping[str, str]]
     templates: Mapping[str, str]
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,7 @@ def _choose(
         return Reason(Code.RESOURCES_EXHAUSTED, message, path="requirements")
     launchable = [each for each in types if each.architecture in facts.images[pool.name]]
     if not launchable:
-        names = sorted({each.architecture for each in types})
-        return Reason(Code.IMAGE_UNAVAILABLE, f"no image is published for {', '.join(names)}")
+        return _no_image(sorted({each.architecture for each in types}), facts.deployments.get(pool.name))
     dear = pool.limits.usd_micros_per_hour
     if (launchable[0].usd_micros_per_hour or 0) > dear:
         message = (
@@ -144,6 +145,20 @@ def _choose(
     return found
 
 
+def _no_image(architectures: Sequence[str], deployed: Deployment | None) -> Reason:
+    """Say which image is missing. What a deployed version does not name it will never have: no wait helps."""
+    names = ", ".join(architectures)
+    if deployed is None:
+        return Reason(Code.IMAGE_UNAVAILABLE, f"no image is published for {names}")
+    version = f"AMI set {deployed.ami_set!r}, version {deployed.number}"
+    bad = [
+        f"{each}: {', '.join(deployed.defects[each])}" for each in architectures if each in deployed.defects
+    ]
+    if any(each in deployed.images for each in architectures):
+        return Reason(Code.IMAGE_UNAVAILABLE, f"{version} has no sound image ({'; '.join(bad) or names})")
+    return Reason(Code.IMAGE_UNAVAILABLE, f"{version} has no image for {names} here", final=True)
+
+
 def _too_large(request: Request, pool: Pool, catalogue: Catalogue) -> str:
     need, top = request.need, largest(pool, catalogue)
     biggest = (
@@ -156,7 +171,7 @@ def _too_large(request: Request, pool: Pool, catalogue: Catalogue) -> str:
 
 def _stopped(request: Request, reason: Reason, now: datetime) -> Request:
     """What can pass waits with its obstacle; what never will, is refused; enough that runs already, is an answer."""
-    if not reason.retryable:
+    if reason.final or not reason.retryable:
         return request.refused(reason, now)
     waiting = request.obstructed(reason)
     return waiting.fulfilled(now) if waiting.complete else waiting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocate_instances.plan.placing import MAX_SLOTS, Facts, Placement, Waiting, place
+from railyard.model.ami_sets import Deployment, Follow
 from railyard.model.pools import Limits
 from railyard.model.reasons import Code
 from railyard.model.requests import Need, Request, RequestState
@@ -254,3 +256,49 @@ def test_a_further_try_is_another_launch() -> None:
     again = first.requests[0][1].unplaced(frozenset({0}))
     (second,) = placed(again).drafts
     assert first.launch.launch_id != second.launch.launch_id
+
+
+DEPLOYED = Deployment(
+    pool="default",
+    ami_set="base",
+    number=3,
+    follow=Follow.NEVER,
+    images={"amd64": "ami-1"},
+    by="ops",
+    at=NOW,
+    checked_at=NOW,
+)
+
+
+def deployed(images: dict[str, str], deployment: Deployment = DEPLOYED) -> Facts:
+    return facts(images={"default": images}, deployments={"default": deployment})
+
+
+def wanting(architecture: str) -> Request:
+    return a_request(need=replace(a_request().need, architecture=architecture))
+
+
+def test_an_image_that_the_deployed_version_does_not_name_refuses_the_request_at_once_and_by_name() -> None:
+    after = stopped(wanting("arm64"), deployed({"amd64": "ami-1"}))
+    assert after.state is RequestState.REFUSED
+    assert after.answer
+    reason = json.loads(after.answer)["reason"]
+    assert (reason["code"], reason["message"]) == (
+        "image_unavailable",
+        "AMI set 'base', version 3 has no image for arm64 here",
+    )
+
+
+def test_a_deployed_image_that_is_not_sound_lets_the_request_wait() -> None:
+    bad = replace(DEPLOYED, defects={"amd64": ("missing",)})
+    after = stopped(wanting("amd64"), deployed({}, bad))
+    assert after.state is RequestState.REQUESTED
+    assert after.obstacle
+    assert (after.obstacle.code, "amd64: missing" in after.obstacle.message) == (Code.IMAGE_UNAVAILABLE, True)
+
+
+def test_an_arm64_type_never_meets_the_image_of_another_architecture() -> None:
+    (draft,) = placed(wanting("any"), given=deployed({"amd64": "ami-1"})).drafts
+    plan = draft.launch.plan
+    assert {offering.architecture for offering in plan.offerings} == {"amd64"}
+    assert plan.images == {"amd64": "ami-1"}

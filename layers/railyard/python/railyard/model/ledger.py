@@ -8,9 +8,10 @@ is the difference between the records before and after, so no caller ever counts
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from railyard.model.ami_sets import Deployment
 from railyard.model.instances import Instance, InstanceState
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.pools import Counters, Limits, Pool
@@ -34,6 +35,8 @@ class Known:
     requests: Mapping[str, Request]
     pools: Mapping[str, Pool]
     counters: Mapping[str, Counters]
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    """What a pool launches of an AMI set, by pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

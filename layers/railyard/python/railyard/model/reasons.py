@@ -56,6 +56,8 @@ class Reason:
     _: KW_ONLY
     path: str | None = None
     tried: tuple[str, ...] = ()
+    final: bool = False
+    """Waiting would not help, although the same request may succeed once somebody has acted."""
 
     @property
     def retryable(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from railyard.aws.tables.items import R, decode, tagged
 from railyard.aws.tables.writes import Write, commit, get_many, put, query, scan, spend
 from railyard.errors import Conflict, LimitExceeded
+from railyard.model.ami_sets import DEPLOYMENT, Deployment
 from railyard.model.answers import stamp
 from railyard.model.instances import STATE, Instance, InstanceState
 from railyard.model.launches import Launch
@@ -48,14 +49,14 @@ class Ledger:
     # -- reading -------------------------------------------------------------------------------------------
 
     def look(self, requests: Iterable[str], pools: Iterable[str]) -> Known:
-        """Read requests, and pools with their counters: one call for a hundred items, consistent."""
+        """Read requests, and pools with counters and deployment: one call for a hundred items, consistent."""
         both: list[tuple[str, dict[str, str]]] = [
             (self._tables.requests, {"request_id": key}) for key in sorted(set(requests))
         ]
         both += [
             (self._tables.pools, {"pool": pool, "part": part})
             for pool in sorted(set(pools))
-            for part in (DEFINITION, COUNTERS)
+            for part in (DEFINITION, COUNTERS, DEPLOYMENT)
         ]
         items: dict[str, list[Any]] = {self._tables.requests: [], self._tables.pools: []}
         for start in range(0, len(both), 100):
@@ -199,11 +200,15 @@ def _index_keys(instance: Instance) -> dict[str, object]:
 def _known(requests: Iterable[Any], pool_items: Iterable[Any]) -> Known:
     pools: dict[str, Pool] = {}
     counters: dict[str, Counters] = {}
+    deployments: dict[str, Deployment] = {}
     for item in pool_items:
         pool, part = item["pool"]["S"], item["part"]["S"]
         if part == DEFINITION:
             pools[pool] = decode(Pool, item)
         elif part == COUNTERS:
             counters[pool] = decode(Counters, item)
+        elif part == DEPLOYMENT:
+            deployments[pool] = decode(Deployment, item)
     found = (decode(Request, item) for item in requests)
-    return Known(requests={r.request_id: r for r in found}, pools=pools, counters=counters)
+    requests_by_id = {request.request_id: request for request in found}
+    return Known(requests=requests_by_id, pools=pools, counters=counters, deployments=deployments)

@@ -1,6 +1,7 @@
-"""Conditional writes: the two kinds that Railyard makes, alone or together in a transaction.
+"""Conditional writes: the kinds that Railyard makes, alone or together in a transaction.
 
 ``put``    a whole item, new or over the version that was read
+``drop``   an item, as it was read
 ``spend``  amounts added to counters, if enough is left
 
 A failed condition is ``Conflict`` and means: read again. Sources: DynamoDB API reference, TransactWriteItems.
@@ -27,7 +28,7 @@ _BUSY = frozenset({"None", "TransactionConflict", "ThrottlingError", "Provisione
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One conditional write: *verb* is ``Put`` or ``Update``, *body* its parameters in a transaction."""
+    """One conditional write: *verb* is ``Put``, ``Delete`` or ``Update``, *body* its parameters in a transaction."""
 
     verb: str
     body: Mapping[str, Any]
@@ -67,6 +68,20 @@ def put(
             "ExpressionAttributeValues": {":seen": tagged(getattr(over, version))},
         }
     return Write("Put", {"TableName": table, "Item": item} | condition)
+
+
+def drop(table: str, key: Mapping[str, str], *, seen: object, version: str = "sequence") -> Write:
+    """Delete the item *key* if it still is the one that was *seen*, by its field *version*."""
+    return Write(
+        "Delete",
+        {
+            "TableName": table,
+            "Key": {name: tagged(value) for name, value in key.items()},
+            "ConditionExpression": "#version = :seen",
+            "ExpressionAttributeNames": {"#version": version},
+            "ExpressionAttributeValues": {":seen": tagged(getattr(seen, version))},
+        },
+    )
 
 
 def spend(
@@ -117,7 +132,8 @@ def commit(dynamodb: Any, writes: Sequence[Write]) -> None:
 
 
 def _commit_one(dynamodb: Any, write: Write) -> None:
-    call = dynamodb.put_item if write.verb == "Put" else dynamodb.update_item
+    calls = {"Put": dynamodb.put_item, "Delete": dynamodb.delete_item, "Update": dynamodb.update_item}
+    call = calls[write.verb]
     try:
         call(**write.body)
     except dynamodb.exceptions.ConditionalCheckFailedException as failed:
