@@ -82,13 +82,15 @@ def lay(stack: Stack, stage: Stage) -> Foundation:
         default=FEED_URL,
         description="Where Flatcar's releases are; {channel}, {board} and {folder} are filled in",
     )
+    bus = events.EventBus(stack, "Bus", event_bus_name=stage.stage)
+    queues.hear_of_images(stage.stage, bus)
     return Foundation(
         stack=stack,
         stage=stage,
         tables=Tables(stack),
         queues=queues,
         nodes=Nodes(stack, stage, queues.reports),
-        bus=events.EventBus(stack, "Bus", event_bus_name=stage.stage),
+        bus=bus,
         catalogue=_catalogue(stack),
         layers={
             "railyard": _version(stack, "Railyard", only(OWN_LAYER), "The words of Railyard"),

@@ -1,4 +1,4 @@
-"""The queues: ``requests``, ``leases`` and ``reports`` are public, ``wake`` and ``signals`` are internal."""
+"""The queues: ``requests``, ``leases`` and ``reports`` are public; ``wake``, ``signals``, ``images`` are ours."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from infra.blocks.queue import add_queue
 ALLOCATE_SECONDS: Final = 90
 KEEP_LEASES_SECONDS: Final = 30
 TRACK_SECONDS: Final = 60
+VALIDATE_SECONDS: Final = 300
 """Timeouts of the functions that read a queue: its visibility timeout follows from them."""
 
 SIGNALS: Final = {
@@ -42,6 +43,7 @@ class Queues(Construct):
         self.leases = queue("leases", KEEP_LEASES_SECONDS)
         self.signals = queue("signals", TRACK_SECONDS)
         self.reports = queue("reports", TRACK_SECONDS)
+        self.images = queue("images", VALIDATE_SECONDS)
         for name, detail_type in SIGNALS.items():
             events.Rule(
                 self,
@@ -54,3 +56,22 @@ class Queues(Construct):
                 ),
                 targets=[targets.SqsQueue(self.signals)],
             )
+
+    def hear_of_images(self, stage: str, bus: events.IEventBus) -> None:
+        """Let ``images`` hear of releases that were published, and of AMIs of this account that changed."""
+        target = [targets.SqsQueue(self.images)]
+        events.Rule(
+            self,
+            "ImageReleased",
+            rule_name=f"{stage}-ImageReleased",
+            event_bus=bus,
+            event_pattern=events.EventPattern(source=["railyard"], detail_type=["Image Released"]),
+            targets=target,
+        )
+        events.Rule(
+            self,
+            "AmiChanged",
+            rule_name=f"{stage}-AmiChanged",
+            event_pattern=events.EventPattern(source=["aws.ec2"], detail_type=["EC2 AMI State Change"]),
+            targets=target,
+        )

@@ -16,6 +16,7 @@ from infra.services import (
     refresh_catalogue,
     serve_api,
     track_instances,
+    validate_ami_sets,
 )
 from infra.stage import Stage
 
@@ -36,6 +37,7 @@ class RailyardStack(Stack):
         track_instances.add(on)
         reap_instances.add(on)
         publish_events.add(on)
+        validate_ami_sets.add(on)
         apply_deployment.add(on, (images, catalogue))
 
         outputs = {

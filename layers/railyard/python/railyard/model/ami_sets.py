@@ -17,6 +17,8 @@ from railyard.errors import Conflict
 from railyard.model.answers import stamp
 
 HEAD, DEPLOYMENT = "head", "deployment"
+REMEMBERED = 20
+"""Good versions that the head of a set keeps in mind."""
 
 
 class Status(StrEnum):
@@ -77,6 +79,11 @@ class Content:
         said = {"images": [asdict(each) for each in sorted(self.images)], "tracks": self.tracks}
         return _hashed({**said, "description": self.description})
 
+    @property
+    def choice(self) -> str:
+        """The same for equal images, whatever is said about them."""
+        return _hashed([asdict(each) for each in sorted(self.images)])
+
     def image(self, region: str, architecture: str, virtualization: str = "hvm") -> str:
         """Translate: return the image for a machine of that architecture there, empty if the set has none."""
         wanted = image_key(region, architecture, virtualization)
@@ -110,7 +117,8 @@ class Check:
 class AmiSet:
     """The head of a set. *checks* are of its latest version and of those deployed, by number.
 
-    *declined* is the content that a rollback left: a channel that still has it makes no version of it.
+    *declined* is the choice of images that a rollback left: a channel that still has it makes no version of it. *good*
+    are versions that EC2 found valid, of late and not known to be otherwise since; *last_good* is the newest of them.
     """
 
     ami_set: str
@@ -124,7 +132,10 @@ class AmiSet:
     deployed: dict[str, int] = field(default_factory=dict)
     """Pool -> version."""
     checks: dict[str, Check] = field(default_factory=dict)
+    good: tuple[int, ...] = ()
     last_good: int = 0
+    published: int = 0
+    """The version that SSM holds."""
     declined: str = ""
     audited: int = 0
     chain: str = ""
@@ -175,6 +186,8 @@ class Audit:
     before: str = ""
     after: str = ""
     """Hashes of the contents."""
+    despite: tuple[str, ...] = ()
+    """What EC2 had against images that were let in all the same, as ``<key>=<reason>``."""
     previous: str
     hash: str = ""
 
@@ -193,11 +206,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """Who changes a set, when and why."""
+    """Who changes a set, when and why, and *despite* which bad images."""
 
     by: str
     at: datetime
     reason: str = ""
+    despite: tuple[str, ...] = ()
 
 
 def image_key(region: str, architecture: str, virtualization: str = "hvm") -> str:
@@ -242,14 +256,14 @@ def roll_back(head: AmiSet, to: Version, check: Check | None, word: Word) -> Cha
     content = replace(to.content, tracks=head.content.tracks)
     if content.hash == head.content.hash:
         return None
-    declining = replace(head, declined=head.content.hash)
+    declining = replace(head, declined=head.content.choice)
     return _versioned(declining, head, content, check, Action.ROLLED_BACK, word)
 
 
 def track(head: AmiSet, images: Iterable[SetImage], check: Check | None, word: Word) -> Change | None:
     """Make the next version of what the channel has now; None if that is so already, or was declined."""
     content = replace(head.content, images=tuple(sorted(images)))
-    if content.hash in (head.content.hash, head.declined) or not content.images:
+    if content.choice in (head.content.choice, head.declined) or not content.images:
         return None
     return _versioned(replace(head, declined=""), head, content, check, Action.TRACKED, word)
 
@@ -261,7 +275,16 @@ def remove(head: AmiSet, word: Word) -> Change | None:
     if head.deployed:
         pools = ", ".join(sorted(head.deployed))
         raise Conflict(f"{head.ami_set} is deployed to {pools}: withdraw it there first", code="deployed")
-    after = replace(head, removed=True, content=Content(images=()), checks={}, changed_at=word.at)
+    after = replace(
+        head,
+        removed=True,
+        content=Content(images=()),
+        checks={},
+        good=(),
+        last_good=0,
+        declined="",
+        changed_at=word.at,
+    )
     return _changed(head, after, Action.REMOVED, word, number=head.number)
 
 
@@ -296,20 +319,26 @@ def deploy(
     )
     if was and (was.number, was.follow, was.images) == (shall.number, shall.follow, shall.images):
         return None
-    checks = head.checks | {str(version.number): check}
-    after = replace(head, deployed=head.deployed | {pool: version.number}, checks=checks)
+    after = checked(
+        replace(head, deployed=head.deployed | {pool: version.number}), {version.number: check}
+    )
     change = _changed(head, _tidy(after), action, word, number=version.number, pool=pool)
     return replace(change, deployment=(was, shall))
 
 
 def withdraw(head: AmiSet, was: Deployment | None, pool: str, word: Word) -> Change | None:
-    """End the deployment to *pool*, which launches the channel's release again; None if there is none."""
-    if was is None or was.ami_set != head.ami_set:
+    """End the deployment to *pool*, which launches the channel's release again; None if there is none.
+
+    A pool that lost its record is let go of too: it must not keep the set from being removed.
+    """
+    ours = was if was and was.ami_set == head.ami_set else None
+    if ours is None and pool not in head.deployed:
         return None
+    number = ours.number if ours else head.deployed[pool]
     deployed = {name: number for name, number in head.deployed.items() if name != pool}
     after = _tidy(replace(head, deployed=deployed))
-    change = _changed(head, after, Action.WITHDRAWN, word, number=was.number, pool=pool)
-    return replace(change, deployment=(was, None))
+    change = _changed(head, after, Action.WITHDRAWN, word, number=number, pool=pool)
+    return replace(change, deployment=(ours, None))
 
 
 def checked(head: AmiSet, checks: Mapping[int, Check]) -> AmiSet:
@@ -323,19 +352,27 @@ def checked(head: AmiSet, checks: Mapping[int, Check]) -> AmiSet:
         valid = check.status is Status.VALID
         found[str(number)] = replace(check, valid_since=since if valid else None)
     after = _tidy(replace(head, checks=found))
-    good = [int(number) for number, check in after.checks.items() if check.status is Status.VALID]
-    return replace(after, last_good=max([head.last_good, *good]))
+    good = {*head.good, head.last_good} - {0}
+    good |= {int(number) for number, check in after.checks.items() if check.status is Status.VALID}
+    good -= {int(number) for number, check in after.checks.items() if check.status is Status.INVALID}
+    newest = sorted(good)[-REMEMBERED:]
+    return replace(after, good=tuple(newest), last_good=max(newest, default=0))
 
 
 def _versioned(
     head: AmiSet, before: AmiSet, content: Content, check: Check | None, action: Action, word: Word
 ) -> Change:
-    number = before.number + 1
+    """Return the next version; a new set whose channel has published nothing yet has none, which is number 0."""
     content = replace(content, images=tuple(sorted(content.images)))
+    number = before.number + 1 if content.images or before.number else 0
     after = replace(head, number=number, content=content, changed_at=word.at)
-    if check:
+    if head.declined and content.choice != before.content.choice and action is Action.UPDATED:
+        after = replace(after, declined="")
+    if check and number:
         after = checked(after, {number: check})
     change = _changed(before, after, action, word, number=number)
+    if not number:
+        return change
     version = Version(
         ami_set=head.ami_set,
         part=version_part(number),
@@ -368,6 +405,7 @@ def _changed(
         removed=tuple(sorted(went)),
         before=before.content.hash,
         after=after.content.hash,
+        despite=word.despite,
         previous=before.chain,
     )
     told = replace(told, hash=audit_hash(told))
