@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from local import control, gateway
+from local.iam import door
+from local.iam.signature import Refused
+from local.identity import ACCOUNT, REGION
 from local.listener import Request, Response
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def answer(world: World, request: Request) -> Response:
         return world.feed.answer(request)
     stage, path = _split(request.path)
     if stage != STAGE:
-        return _message(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
+        return _refusal(UNKNOWN)
     return _api(world, request, path)
 
 
@@ -32,22 +34,29 @@ def _api(world: World, request: Request, path: str) -> Response:
         parameters = route.parameters(request.method, path)
         if parameters is None:
             continue
-        who = gateway.caller(request, world.principals)
-        if route.signed and who is None:
-            return _message(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
-        event = gateway.proxy_event(
-            request, route, STAGE, path, parameters, who or gateway.ANYONE, world.clock.now()
-        )
+        who = gateway.ANYONE
+        if route.signed:
+            resource = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{route.api}/{STAGE}/{request.method}{path}"
+            try:
+                who = door.admit(request, resource, world.principals, world.clock.now())
+            except Refused as refused:
+                return _refusal(refused)
+        event = gateway.proxy_event(request, route, STAGE, path, parameters, who, world.clock.now())
         return gateway.proxied(world.functions.invoke(route.function, json.dumps(event).encode()))
-    return _message(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
+    return _refusal(UNKNOWN)
 
 
 def _split(path: str) -> tuple[str, str]:
+    """Return the stage and the path; API Gateway takes many slashes between them for one (localstack issue 11253)."""
     stage, _, rest = path.lstrip("/").partition("/")
-    return unquote(stage), f"/{rest}"
+    return stage, "/" + rest.lstrip("/")
 
 
-def _message(status: int, text: str, error: str) -> Response:
+def _refusal(refused: Refused) -> Response:
     """Refuse as API Gateway does."""
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error}
-    return Response(status, json.dumps({"message": text}).encode(), headers)
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": refused.error}
+    return Response(refused.status, json.dumps({refused.field: refused.text}).encode(), headers)
+
+
+UNKNOWN = Refused("MissingAuthenticationTokenException", "Missing Authentication Token")
+"""API Gateway's answer where nothing is deployed, too."""

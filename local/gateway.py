@@ -1,7 +1,7 @@
 """API Gateway's part: the template's routes, and the proxy event (REST, version 1.0) for the function.
 
-IAM authorization: a request without a signature is refused as API Gateway does; the caller in the event is
-whoever the access key belongs to. Signatures are not computed again.
+Paths stay as they were sent, percent-encoded: REST APIs hand them on so (localstack pull request 7728, aws-sam-cli
+issue 771), and what IAM judged is what the function gets. ``local.iam.door`` says who is let in.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
-from local import protocols
-from local.identity import ACCOUNT, Principal, Principals
+from local.iam import signature
+from local.identity import ACCOUNT, Principal
 from local.listener import Request, Response
 from local.runtime_api import Failure
 from local.template import Stack, referenced
@@ -25,8 +25,9 @@ from local.template import Stack, referenced
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A method of a resource, and the function behind it."""
+    """A method of a resource, and the function behind it; *api* is the id of the API."""
 
+    api: str
     method: str
     resource: str
     function: str
@@ -56,6 +57,7 @@ def routes(stack: Stack) -> list[Route]:
         if function:
             found.append(
                 Route(
+                    api=stack.physical(referenced(given["RestApiId"])),
                     method=given["HttpMethod"],
                     resource=path(referenced(given["ResourceId"])) or "/",
                     function=stack.physical(function),
@@ -75,7 +77,7 @@ def proxy_event(
     at: datetime,
 ) -> dict[str, Any]:
     """Return the event that the function gets for *request*."""
-    key, _, _ = protocols.signature(request)
+    claim = signature.claimed(request)
     values: dict[str, list[str]] = defaultdict(list)
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         values[name].append(value)
@@ -85,13 +87,13 @@ def proxy_event(
     text, encoded = _body(request.body)
     return {
         "resource": route.resource,
-        "path": unquote(path),
+        "path": path,
         "httpMethod": request.method,
         "headers": {name: given[-1] for name, given in headers.items()},
         "multiValueHeaders": dict(headers),
         "queryStringParameters": {name: given[-1] for name, given in values.items()} or None,
         "multiValueQueryStringParameters": dict(values) or None,
-        "pathParameters": {name: unquote(value) for name, value in parameters.items()} or None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": {
             "resourcePath": route.resource,
@@ -106,11 +108,11 @@ def proxy_event(
             "identity": {
                 "sourceIp": request.peer,
                 "userAgent": request.headers.get("User-Agent"),
-                "accessKey": key,
-                "accountId": ACCOUNT,
-                "caller": who.sender_id,
-                "user": who.sender_id,
-                "userArn": who.arn,
+                "accessKey": claim.key if claim and who is not ANYONE else None,
+                "accountId": ACCOUNT if who is not ANYONE else None,
+                "caller": who.sender_id or None,
+                "user": who.sender_id or None,
+                "userArn": who.arn or None,
             },
         },
         "body": text,
@@ -141,12 +143,6 @@ def proxied(result: bytes | Failure) -> Response:
         )
     except (ValueError, KeyError, AttributeError, TypeError):
         return broken
-
-
-def caller(request: Request, principals: Principals) -> Principal | None:
-    """Return who signed *request*; nobody when it is not signed."""
-    key, _, _ = protocols.signature(request)
-    return principals.of(key) if key else None
 
 
 ANYONE = Principal(sender_id="", arn="")

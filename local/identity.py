@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
+
+from local.iam import users
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -34,9 +37,15 @@ SERVICE = Principal(sender_id="AIDALOCALSERVICE", arn="arn:aws:iam::aws:root")
 
 
 class Principals:
-    """Access key -> principal."""
+    """Access key -> principal.
 
-    def __init__(self) -> None:
+    *iam* says what the API makes of a key that IAM does not know: ``open`` takes it for this machine's user, whatever
+    the signature; ``strict`` refuses it, and verifies ``test`` / ``test``. Keys that IAM knows are judged in both.
+    """
+
+    def __init__(self, iam: Literal["open", "strict"] = "open") -> None:
+        users.install()
+        self.iam = iam
         self._by_key: dict[str, Principal] = {}
 
     def role(self, role_id: str, role_name: str, session: str, *, function: str | None = None) -> str:

@@ -24,4 +24,5 @@ class Options:
     context: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     timing: Timing = HARSH
+    iam: Literal["open", "strict"] = "open"
     empty: bool = False

@@ -65,7 +65,7 @@ class World:
         self.options = options or Options()
         self.answers = Answers()
         self.feed = Feed()
-        self.principals = Principals()
+        self.principals = Principals(self.options.iam)
         self.run = RunningStack()
         self._assembly = assembly
         self._running = ExitStack()

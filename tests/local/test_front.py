@@ -34,8 +34,8 @@ def test_the_function_gets_a_proxy_event_with_its_caller(world: World) -> None:
     answer = signed(world, "PUT", "/pools/a%20b?x=1&x=2&y=", b'{"k": 1}')
     assert (answer.status_code, answer.headers["ETag"]) == (200, "x")
     event = answer.json()
-    assert (event["httpMethod"], event["path"], event["body"]) == ("PUT", "/pools/a b", '{"k": 1}')
-    assert event["pathParameters"] == {"proxy": "pools/a b"}
+    assert (event["httpMethod"], event["path"], event["body"]) == ("PUT", "/pools/a%20b", '{"k": 1}')
+    assert event["pathParameters"] == {"proxy": "pools/a%20b"}
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": [""]}
     assert event["queryStringParameters"] == {"x": "2", "y": ""}
     assert event["requestContext"]["identity"]["userArn"] == "arn:aws:iam::123456789012:user/test"
