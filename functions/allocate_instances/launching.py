@@ -30,6 +30,7 @@ from railyard.model.ledger import Commit
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
 from railyard.model.room import settle
+from railyard.model.switches import Stops, off
 
 _TRIES = 5
 _OBSTACLE: dict[type[RailyardError], Code] = {
@@ -91,11 +92,14 @@ class Launching:
         if shown:
             return self._adopt(launch, requests, shown)
         too_late = launch.deadline <= now or now - launch.first_call_at >= self._settings.repeat_window
-        if too_late or self._ports.time_left() < self._settings.call_margin:
+        if too_late or self._ports.time_left() < self._settings.call_margin or self._stopped(launch.pool):
             return []  # the reaper closes it, or its next tick points here again
         again = launch.called(now, self._settings.lock)
         self._records.commit(Commit(launches=((launch, again),)))
         return self.start(again, requests).requests
+
+    def _stopped(self, pool: str) -> bool:
+        return off(self._records.look((), [pool]).switches, Stops.LAUNCH, pool) is not None
 
     def _adopt(
         self, launch: Launch, requests: Mapping[str, Request], shown: Sequence[Machine]

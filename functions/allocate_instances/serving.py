@@ -105,6 +105,7 @@ class Serving:
             images=ports.supplies.images(known.pools.values(), known.deployments, now),
             templates={name: ports.fleets.template(pool) for name, pool in known.pools.items()},
             deployments=known.deployments,
+            switches=known.switches,
         )
 
     def _reused(self, waiting: list[Waiting], facts: Facts) -> list[Waiting]:

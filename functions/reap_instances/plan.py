@@ -15,6 +15,7 @@ from railyard.model import ownership
 from railyard.model.instances import RUNS, Instance, InstanceState, Room, Sighting
 from railyard.model.launches import Launch
 from railyard.model.pools import Pool
+from railyard.model.switches import Stops, Switch, off
 from reap_instances.settings import Settings
 
 SECOND_LOOK = timedelta(seconds=60)
@@ -45,6 +46,11 @@ class Facts:
     launches: Mapping[str, Launch]
     """Open launches, by id."""
     pools: Mapping[str, Pool]
+    switches: tuple[Switch, ...] = ()
+
+    def stopped(self, pool: str) -> bool:
+        """Whether people have stopped the end of machines in *pool*."""
+        return off(self.switches, Stops.REAP, pool) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,8 @@ def _due(facts: Facts, settings: Settings) -> Iterable[End]:
     for record in facts.records.values():
         shown = facts.listed.get(record.instance_id)
         why = _reason(record, facts.pools.get(record.pool), facts.now, settings)
-        if why and shown is not None and shown.alive and ownership.HOLD not in shown.tags:
+        held = shown is None or ownership.HOLD in shown.tags or facts.stopped(record.pool)
+        if why and shown and shown.alive and not held:
             yield End(instance=record, why=why)
 
 
@@ -157,7 +164,8 @@ def _overdue(record: Instance, facts: Facts, settings: Settings) -> bool:
 def _still_alive(facts: Facts) -> Iterable[Instance]:
     for record in facts.records.values():
         shown = facts.listed.get(record.instance_id)
-        if record.state is InstanceState.TERMINATING and shown is not None and shown.alive:
+        ending = record.state is InstanceState.TERMINATING and not facts.stopped(record.pool)
+        if ending and shown is not None and shown.alive:
             yield record
 
 

@@ -83,7 +83,8 @@ def run(ports: Ports, settings: Settings, now: datetime) -> Outcome:
     """Reap once, at *now*."""
     listed = ports.machines.owned()
     ledger = ports.ledger
-    records, launches, pools = ledger.alive(), ledger.open_launches(), ledger.pools().pools
+    records, launches, known = ledger.alive(), ledger.open_launches(), ledger.pools()
+    pools = known.pools
     reaping = _Reaping(ports, now)
     for pool in sorted(pools):
         for request in ledger.lapsed(pool, now - settings.clock_tolerance):
@@ -94,6 +95,7 @@ def run(ports: Ports, settings: Settings, now: datetime) -> Outcome:
         records={each.instance_id: each for each in records},
         launches={each.launch_id: each for each in launches},
         pools=pools,
+        switches=known.switches,
     )
     due = plan(facts, settings)
     reaping.free_unclaimed(facts.records.values())

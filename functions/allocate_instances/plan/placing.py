@@ -22,6 +22,7 @@ from railyard.model.ledger import RequestChange
 from railyard.model.pools import Counters, Pool
 from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Request
+from railyard.model.switches import Stops, Switch, off
 
 MAX_SLOTS = 40
 """Slots of one launch, reserved in one transaction with their requests. ``docs/protocol.md`` rule 5."""
@@ -40,6 +41,7 @@ class Facts:
     images: Mapping[str, Mapping[str, str]]
     templates: Mapping[str, str]
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    switches: tuple[Switch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,10 @@ def _choose(
     pool = facts.pools.get(request.pool)
     if pool is None or left is None:
         return Reason(Code.UNKNOWN_POOL, f"there is no pool {request.pool!r} any more", path="pool")
+    if stopped := off(facts.switches, Stops.LAUNCH, pool.name):
+        return Reason(
+            Code.PAUSED, f"{stopped.by} has stopped launches: {stopped.reason or 'no reason given'}"
+        )
     if facts.catalogue is None:
         return Reason(Code.INSUFFICIENT_CAPACITY, "the catalogue of machine types is not there yet")
     types = fitting(request.need, pool, facts.catalogue)

@@ -12,11 +12,13 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from local.ec2.timing import PROMPT
+from railyard.aws.tables.switches import Switches
 from railyard.errors import Throttled
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.ledger import Commit
 from railyard.model.pools import Limits
 from railyard.model.requests import RequestState
+from railyard.model.switches import Stops, Switch
 from tests.bench import Bench, Crash, allocate_body, bench, lost_answer
 from tests.builders import ZONES, a_pool
 
@@ -261,6 +263,22 @@ def test_a_repeat_looks_first_and_only_then_calls_with_the_same_token(yard: Benc
     yard.follow()
     names = [name for name, _ in yard.client.calls if name in ("DescribeInstances", "CreateFleet")]
     assert names == ["DescribeInstances", "DescribeInstances", "CreateFleet"]  # the reaper's, ours, the call
+
+
+def test_a_launch_that_was_begun_is_not_repeated_while_launches_are_stopped(yard: Bench) -> None:
+    crash_at(yard, "CreateFleet", "before")
+    with pytest.raises(Crash):
+        yard.ask(allocate_body())
+    switches = Switches(yard.dynamodb, "pools", "pools")
+    stop = Switch(stops=Stops.LAUNCH, pool="default", on=False, by="ops", at=yard.now)
+    switches.write(stop, None)
+    yard.pass_time(seconds=120)
+    yard.reap()
+    yard.follow()
+    assert len(yard.instances()) == 0
+    switches.write(replace(stop, on=True, sequence=2), stop)
+    recover(yard)
+    assert len(yard.instances()) == 1
 
 
 def test_a_throttled_launch_is_not_held_against_the_request(yard: Bench) -> None:

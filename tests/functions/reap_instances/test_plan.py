@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from railyard.model.instances import Instance, InstanceState, Sighting
 from railyard.model.launches import Launch
 from railyard.model.pools import Pool
+from railyard.model.switches import EVERYWHERE, Stops, Switch
 from reap_instances.plan import INFERRED, Facts, Plan, Why, plan
 from reap_instances.settings import Settings
 from tests.builders import NOW, a_launch, a_pool, a_sighting, a_tenant, an_instance
@@ -130,6 +131,22 @@ def test_an_implausible_number_of_orphans_does_not_hold_up_agreed_ends() -> None
     orphans = [replace(each, state=InstanceState.HELD) for each in many(4)]
     idle = replace(an_instance("i-idle"), idle_since=IDLE)
     assert due(*orphans, idle) == [("i-idle", Why.IDLE)]
+
+
+@pytest.mark.parametrize(
+    ("pool", "on", "ends"),
+    [("default", False, False), (EVERYWHERE, False, False), ("other", False, True), ("default", True, True)],
+)
+def test_where_the_end_of_machines_is_stopped_none_ends_and_none_is_terminated_again(
+    pool: str, *, on: bool, ends: bool
+) -> None:
+    idle, fenced = (
+        replace(an_instance("i-idle"), idle_since=IDLE),
+        an_instance(state=InstanceState.TERMINATING),
+    )
+    switch = Switch(stops=Stops.REAP, pool=pool, on=on, by="ops", at=NOW)
+    found = plan(replace(facts(idle, fenced), switches=(switch,)), SETTINGS)
+    assert (bool(found.ends), bool(found.terminate)) == (ends, ends)
 
 
 # -- dead or silent ----------------------------------------------------------------------------------------

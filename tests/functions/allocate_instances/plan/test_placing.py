@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from allocate_instances.plan.placing import MAX_SLOTS, Facts, Placement, Waiting, place
 from railyard.model.ami_sets import Deployment, Follow
 from railyard.model.pools import Limits
-from railyard.model.reasons import Code
+from railyard.model.reasons import Code, Reason
 from railyard.model.requests import Need, Request, RequestState
+from railyard.model.switches import EVERYWHERE, Stops, Switch
 from tests.builders import NOW, a_catalogue, a_pool, a_request, a_type, counters, fulfilled
 
 IMAGES = {"amd64": "ami-1", "arm64": "ami-2"}
@@ -302,3 +303,23 @@ def test_an_arm64_type_never_meets_the_image_of_another_architecture() -> None:
     plan = draft.launch.plan
     assert {offering.architecture for offering in plan.offerings} == {"amd64"}
     assert plan.images == {"amd64": "ami-1"}
+
+
+def a_switch(pool: str = "default", **changes: Any) -> Switch:
+    return replace(
+        Switch(stops=Stops.LAUNCH, pool=pool, on=False, by="ops", at=NOW, reason="an incident"), **changes
+    )
+
+
+@pytest.mark.parametrize("pool", ["default", EVERYWHERE])
+def test_where_launches_are_stopped_a_request_waits_and_is_told_by_whom_and_why(pool: str) -> None:
+    after = stopped(a_request(), facts(switches=(a_switch(pool),)))
+    assert after.obstacle == Reason(Code.PAUSED, "ops has stopped launches: an incident")
+    assert after.state is RequestState.REQUESTED
+
+
+@pytest.mark.parametrize(
+    "switch", [a_switch("other"), a_switch(on=True), a_switch(stops=Stops.REAP)], ids=["pool", "on", "other"]
+)
+def test_a_switch_stops_nothing_else(switch: Switch) -> None:
+    assert placed(a_request(), given=facts(switches=(switch,))).drafts

@@ -16,6 +16,7 @@ from railyard.model.instances import Instance, InstanceState
 from railyard.model.launches import Launch, LaunchState
 from railyard.model.pools import Counters, Limits, Pool
 from railyard.model.requests import Request
+from railyard.model.switches import Switch
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,6 +38,7 @@ class Known:
     counters: Mapping[str, Counters]
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     """What a pool launches of an AMI set, by pool."""
+    switches: tuple[Switch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

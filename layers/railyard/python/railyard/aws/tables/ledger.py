@@ -22,6 +22,7 @@ from railyard.model.launches import Launch
 from railyard.model.ledger import NOTHING, Commit, Known, Weight
 from railyard.model.pools import COUNTERS, DEFINITION, Counters, Pool
 from railyard.model.requests import Request
+from railyard.model.switches import EVERYWHERE, SWITCHES, Stops, Switch, part_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,18 @@ class Ledger:
     # -- reading -------------------------------------------------------------------------------------------
 
     def look(self, requests: Iterable[str], pools: Iterable[str]) -> Known:
-        """Read requests, and pools with counters and deployment: one call for a hundred items, consistent."""
+        """Read requests, and all that a launch has to know of pools: one call for a hundred items, consistent."""
         both: list[tuple[str, dict[str, str]]] = [
             (self._tables.requests, {"request_id": key}) for key in sorted(set(requests))
         ]
+        names = sorted(set(pools))
         both += [
             (self._tables.pools, {"pool": pool, "part": part})
-            for pool in sorted(set(pools))
-            for part in (DEFINITION, COUNTERS, DEPLOYMENT)
+            for pool in names
+            for part in (DEFINITION, COUNTERS, DEPLOYMENT, part_of(Stops.LAUNCH))
         ]
+        if names:
+            both.append((self._tables.pools, {"pool": EVERYWHERE, "part": part_of(Stops.LAUNCH)}))
         items: dict[str, list[Any]] = {self._tables.requests: [], self._tables.pools: []}
         for start in range(0, len(both), 100):
             wanted: dict[str, list[Mapping[str, str]]] = {}
@@ -201,6 +205,7 @@ def _known(requests: Iterable[Any], pool_items: Iterable[Any]) -> Known:
     pools: dict[str, Pool] = {}
     counters: dict[str, Counters] = {}
     deployments: dict[str, Deployment] = {}
+    switches: list[Switch] = []
     for item in pool_items:
         pool, part = item["pool"]["S"], item["part"]["S"]
         if part == DEFINITION:
@@ -209,6 +214,14 @@ def _known(requests: Iterable[Any], pool_items: Iterable[Any]) -> Known:
             counters[pool] = decode(Counters, item)
         elif part == DEPLOYMENT:
             deployments[pool] = decode(Deployment, item)
+        elif part.startswith(SWITCHES):
+            switches.append(decode(Switch, item))
     found = (decode(Request, item) for item in requests)
     requests_by_id = {request.request_id: request for request in found}
-    return Known(requests=requests_by_id, pools=pools, counters=counters, deployments=deployments)
+    return Known(
+        requests=requests_by_id,
+        pools=pools,
+        counters=counters,
+        deployments=deployments,
+        switches=tuple(switches),
+    )
