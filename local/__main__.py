@@ -31,6 +31,13 @@ class ClockKind(StrEnum):
     VIRTUAL = "virtual"
 
 
+class IamKind(StrEnum):
+    """What the API makes of a key that IAM does not know."""
+
+    OPEN = "open"
+    STRICT = "strict"
+
+
 class NodeKind(StrEnum):
     """Whether machines with the agent report by themselves."""
 
@@ -50,6 +57,9 @@ def up(
     ] = None,
     clock: Annotated[ClockKind, typer.Option(help="virtual: moved by POST /_local/clock")] = ClockKind.REAL,
     nodes: Annotated[NodeKind, typer.Option(help="manual: machines report only when told")] = NodeKind.AUTO,
+    iam: Annotated[
+        IamKind, typer.Option(help="strict: the API refuses keys that IAM does not know")
+    ] = IamKind.OPEN,
     empty: Annotated[bool, typer.Option(help="deploy nothing: cdk deploy --method=direct will")] = False,
     state: State = REPOSITORY / ".local",
 ) -> None:
@@ -63,6 +73,7 @@ def up(
         api_port=api_port,
         feed_url=feed_url,
         images=images,
+        iam=iam.value,
         empty=empty,
     )
     try:

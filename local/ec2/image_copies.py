@@ -13,8 +13,9 @@ from local.ec2.events import tell_image
 from local.ec2.filters import TIME
 from local.ec2.image_rules import Image, snapshots_of
 from local.ec2.images import find_image, unavailable
+from local.ec2.snapshots import delete, drop, needed_by
 from local.ec2.state import Answer, Call, State
-from local.ec2.tags import TAGS_PER_RESOURCE
+from local.ec2.tags import TAGS_PER_RESOURCE, tag_specifications
 from local.ec2.volume import Snapshot
 from local.ec2.world import COMPUTE_REGION, REGIONS
 
@@ -44,7 +45,8 @@ def copy_image(call: Call) -> Answer:
         message = "Images from AWS Marketplace cannot be copied to another AWS account"
         raise Ec2Error("InvalidRequest", message)
     _check_name(call, name)
-    tags = _copied_tags(call, source) | call.tags("image")
+    given = tag_specifications(call.get("TagSpecifications", ()), {"image", "snapshot"})
+    tags = _copied_tags(call, source) | given.get("image", {})
     if len(tags) > TAGS_PER_RESOURCE:
         raise Ec2Error("TagLimitExceeded", f"More than {TAGS_PER_RESOURCE} tags.")
     image = _image(call, source, name, region)
@@ -53,7 +55,7 @@ def copy_image(call: Call) -> Answer:
     ready_at = state.later(state.timing.image_copy, lambda: _settle(state, call.region, image, "available"))
     for disk in image["BlockDeviceMappings"]:
         if "Ebs" in disk and call.region == COMPUTE_REGION:
-            _add_snapshot(call, disk["Ebs"], ready_at)
+            _add_snapshot(call, disk["Ebs"], ready_at, given.get("snapshot", {}))
     return {"ImageId": image["ImageId"]}
 
 
@@ -105,7 +107,7 @@ def _disk(call: Call, disk: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _add_snapshot(call: Call, ebs: Mapping[str, Any], ready_at: datetime) -> None:
+def _add_snapshot(call: Call, ebs: Mapping[str, Any], ready_at: datetime, tags: Mapping[str, str]) -> None:
     """Add the snapshot behind a disk of the copy; where there is no compute, nothing lists snapshots."""
     state = call.state
     state.snapshots[ebs["SnapshotId"]] = Snapshot(
@@ -119,6 +121,7 @@ def _add_snapshot(call: Call, ebs: Mapping[str, Any], ready_at: datetime) -> Non
         started_at=state.second,
         completes_at=ready_at,
     )
+    state.tags.put(ebs["SnapshotId"], tags)
 
 
 def _settle(state: State, region: str, image: Image, became: str, error: str = "") -> None:
@@ -130,6 +133,9 @@ def _settle(state: State, region: str, image: Image, became: str, error: str = "
             done = replace(state.snapshots[snapshot_id], state="completed", completes_at=state.now)
             state.snapshots[snapshot_id] = done
         tell_image(state, region, image["ImageId"], became, error)
+    for snapshot_id in snapshots_of(image) & state.snapshots.keys():
+        if state.snapshots[snapshot_id].doomed:
+            drop(state, snapshot_id)
 
 
 def fail(state: State, region: str, image_id: str, message: str) -> None:
@@ -142,7 +148,7 @@ def fail(state: State, region: str, image_id: str, message: str) -> None:
 
 
 def deregister_image(call: Call) -> Answer:
-    """DeregisterImage of our own; what runs of it stays, its snapshots, too."""
+    """DeregisterImage of our own; what runs of it stays, its snapshots too, unless they are to go."""
     image, state = own_image(call), call.state
     image_id = image["ImageId"]
     del state.images[call.region][image_id]
@@ -150,7 +156,20 @@ def deregister_image(call: Call) -> Answer:
     state.image_rules.shares.pop((call.region, image_id), None)
     state.image_rules.deregistered.add((call.region, image_id))
     tell_image(state, call.region, image_id, "deregistered")
-    return {"Return": True}
+    if not call.get("DeleteAssociatedSnapshots"):
+        return {"Return": True}
+    snapshots = sorted(snapshots_of(image))
+    return {"Return": True, "DeleteSnapshotResults": [_deleted(call, snapshot) for snapshot in snapshots]}
+
+
+def _deleted(call: Call, snapshot_id: str) -> Mapping[str, str]:
+    """Delete a snapshot with its image, unless another image of the account needs it."""
+    state = call.state
+    if needed_by(state, call.region, snapshot_id):
+        return {"SnapshotId": snapshot_id, "ReturnCode": "skipped"}
+    if snapshot_id in state.snapshots:
+        delete(state, state.snapshots[snapshot_id])
+    return {"SnapshotId": snapshot_id, "ReturnCode": "success"}
 
 
 OPERATIONS = {"CopyImage": copy_image, "DeregisterImage": deregister_image}

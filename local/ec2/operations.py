@@ -101,7 +101,6 @@ REFUSED: Mapping[str, str] = {
     f" {_OVERRIDE}.WeightedCapacity {_OVERRIDE}.Placement {_OVERRIDE}.AvailabilityZoneId",
     "CreateSnapshot": "OutpostArn Location",
     "CreateVolume": "OutpostArn VolumeInitializationRate Operator MultiAttachEnabled",
-    "DeregisterImage": "DeleteAssociatedSnapshots",
     "DescribeFleets": "Filters",
     "DescribeImages": "IncludeDisabled",
     "GetConsoleOutput": "Latest",

@@ -64,13 +64,14 @@ def _check_pending(state: State, volume: Volume) -> None:
 def _complete(state: State, snapshot_id: str) -> None:
     snapshot = state.snapshots[snapshot_id]
     if snapshot.doomed:
-        _drop(state, snapshot_id)
+        drop(state, snapshot_id)
     else:
         state.snapshots[snapshot_id] = replace(snapshot, state="completed")
         tell_snapshot(state, snapshot)
 
 
-def _drop(state: State, snapshot_id: str) -> None:
+def drop(state: State, snapshot_id: str) -> None:
+    """Forget a snapshot."""
     del state.snapshots[snapshot_id]
     state.forget(snapshot_id)
 
@@ -79,15 +80,27 @@ def delete_snapshot(call: Call) -> Answer:
     """DeleteSnapshot, unless an image of the account needs it; volumes made from it stay."""
     state = call.state
     (snapshot,) = find(SNAPSHOT, [call.need("SnapshotId")], state.seen(state.snapshots))
-    for image in state.images.get(call.region, {}).values():
-        if image["OwnerId"] == state.account and snapshot.snapshot_id in snapshots_of(image):
-            message = f"The snapshot {snapshot.snapshot_id} is currently in use by {image['ImageId']}"
-            raise Ec2Error("InvalidSnapshot.InUse", message)
+    if user := needed_by(state, call.region, snapshot.snapshot_id):
+        message = f"The snapshot {snapshot.snapshot_id} is currently in use by {user}"
+        raise Ec2Error("InvalidSnapshot.InUse", message)
+    delete(state, snapshot)
+    return {}
+
+
+def needed_by(state: State, region: str, snapshot_id: str) -> str:
+    """Return an image of the account that needs a snapshot, empty if there is none."""
+    for image in state.images.get(region, {}).values():
+        if image["OwnerId"] == state.account and snapshot_id in snapshots_of(image):
+            return str(image["ImageId"])
+    return ""
+
+
+def delete(state: State, snapshot: Snapshot) -> None:
+    """Let a snapshot end: now, or once it would have been complete."""
     if snapshot.state == "pending":
         state.snapshots[snapshot.snapshot_id] = replace(snapshot, doomed=True)
     else:
-        _drop(state, snapshot.snapshot_id)
-    return {}
+        drop(state, snapshot.snapshot_id)
 
 
 def _listed(call: Call, snapshot: Snapshot) -> Member | None:
