@@ -54,7 +54,8 @@ class Images(Struct, frozen=True, forbid_unknown_fields=True):
     """Which Flatcar releases are kept fresh, from where, and what must be true of them.
 
     ``signing_key`` is a file, relative to the stage's own; ``fingerprint`` is empty for Flatcar's. A release that
-    pools launch from first runs in ``canary_pool``, if there is one.
+    pools launch from first runs in ``canary_pool``, if there is one. With ``own_copies`` every image is copied into
+    the account before.
     """
 
     channels: Annotated[tuple[Channel, ...], Meta(min_length=1)] = ("stable",)

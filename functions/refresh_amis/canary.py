@@ -74,7 +74,8 @@ class CanaryPool:
             said: dict[str, Any] = json.loads(request.answer) if request.answer else {}
             reason = said.get("reason") or {}
             code = request.obstacle.code if request.obstacle else reason.get("code", "")
-            return Trial(state=request.state, code=code, detail=reason.get("message", ""))
+            last = [json.loads(body).get("message", "") for body in request.outbox]
+            return Trial(state=request.state, code=code, detail=reason.get("message") or "".join(last[-1:]))
         (allocation,) = (share.allocation for share in request.shares if share.allocation)
         machine = self._ledger.instances([allocation.instance_id]).get(allocation.instance_id)
         healthy, said_so = self._machines.health(allocation.instance_id)

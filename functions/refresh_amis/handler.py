@@ -12,10 +12,12 @@ from typing import Any
 from railyard.aws.bus import Bus, detail
 from railyard.aws.clients import client, home_region
 from railyard.aws.clock import now
+from railyard.aws.copies import Ec2Copies
 from railyard.aws.images import Ec2Images
 from railyard.aws.instances import Ec2Instances
 from railyard.aws.parameters import Parameters
 from railyard.aws.queues import Pointers
+from railyard.aws.tables.ami_sets import AmiSets
 from railyard.aws.tables.ledger import Ledger, Tables
 from railyard.aws.tables.releases import Releases
 from railyard.flatcar.download import Downloads
@@ -25,6 +27,7 @@ from railyard.model.releases import Mark, What
 from railyard.settings import from_environ
 from railyard.telemetry import logger, metrics, report
 from refresh_amis.canary import CanaryPool
+from refresh_amis.copying import Copied
 from refresh_amis.plan.deciding import Step
 from refresh_amis.ports import Ports
 from refresh_amis.run import Outcome, run
@@ -43,8 +46,10 @@ def _wired() -> tuple[Settings, Ports, Bus]:
     ports = Ports(
         feeds=_feeds(settings),
         images=Ec2Images(lambda region: client("ec2", region)),
+        copies=Ec2Copies(lambda region: client("ec2", region), settings.stack),
         parameters=Parameters(lambda region: client("ssm", region)),
         lines=Releases(client("dynamodb"), settings.releases_table),
+        ami_sets=AmiSets(client("dynamodb"), settings.ami_sets_table, ""),
         canary=_canary(settings),
     )
     return settings, ports, Bus(client("events"), settings.bus_name)
@@ -94,8 +99,27 @@ def _report(outcome: Outcome, at: datetime) -> dict[str, Any]:
     for line, said in lines.items():
         logger.info("line", line=line, **said)
     held = sum(step.after.hold is not None for step in outcome.steps)
-    report("images refreshed", {"refreshed": int(not held), "held": held, **_ages(outcome, at)})
+    refreshed = not held and not any(step.stopped for step in outcome.steps)
+    counts = {"refreshed": int(refreshed), "held": held, **_ages(outcome, at), **_copies(outcome.copies)}
+    report("images refreshed", counts)
     return {"lines": lines, "skipped_regions": list(outcome.skipped)}
+
+
+def _copies(copies: Copied) -> dict[str, int]:
+    """Log each copy that was ordered or removed, or not; return how many of each there are, if any."""
+    for order in copies.ordered:
+        logger.info("copy ordered", region=order.region, source=order.source, image_name=order.name)
+    for copy in copies.removed:
+        logger.info("copy removed", region=copy.image.region, image=copy.image_id, source=copy.source)
+    for about, error in copies.failed.items():
+        logger.warning("copy failed", about=about, reason=error.code, detail=str(error))
+    counts = {
+        "copied": len(copies.ordered),
+        "removed": len(copies.removed),
+        "deferred": copies.deferred,
+        "failed": len(copies.failed),
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _ages(outcome: Outcome, at: datetime) -> dict[str, int]:
@@ -124,8 +148,8 @@ def _said(step: Step) -> dict[str, Any]:
 
 
 def _result(step: Step) -> str:
-    if step.busy:
-        return "busy"
+    if step.busy or step.stopped:
+        return "busy" if step.busy else f"stopped by {step.stopped}"
     if any(told.what is What.PUBLISHED for told in step.told):
         return "published"
     if step.after.hold:

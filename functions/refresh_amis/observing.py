@@ -11,7 +11,8 @@ from railyard.errors import RailyardError
 from railyard.flatcar.claims import Claim
 from railyard.flatcar.sources import MARKETPLACE_OWNER, marketplace_name, places
 from railyard.model.images import Image, parameter_name
-from railyard.model.releases import Line, Release
+from railyard.model.releases import Line, Mark, Release
+from refresh_amis.plan.copying import Copies
 from refresh_amis.plan.deciding import Facts, pin_waits, tag
 from refresh_amis.plan.judging import Flaw, Regions, Shown, judge, launches, stand_in
 from refresh_amis.ports import Ports
@@ -26,6 +27,8 @@ class Observing:
 
     def __init__(self, ports: Ports, settings: Settings, home: str, now: datetime) -> None:
         self._ports, self._settings, self._home, self._now = ports, settings, home, now
+        self.copies: Copies | None = None
+        """The account's own, once they were looked at."""
 
     @cached_property
     def _regions(self) -> Regions:
@@ -41,12 +44,15 @@ class Observing:
             return facts
         overrides = self._overrides(looking)
         shown = self._shown(looking, heard, overrides)
+        if self._settings.own_copies:
+            self.copies = self._ports.copies.everywhere(sorted(self._regions.enabled))
         trials = self._ports.canary.look([key for line in looking if (key := line.trial)])
         for line in looking:
             seen = replace(
                 facts[line.line],
                 regions=self._regions,
                 shown=shown,
+                copies=self.copies,
                 overrides=overrides.get(line.line),
                 trial=trials.get(line.trial),
             )
@@ -79,6 +85,7 @@ class Observing:
             or line.publishing is not None
             or pin_waits(line)
             or settings.overrides != "off"
+            or bool(line.marked(Mark.OVERRIDE))
             or (heard is not None and bool(settings.allow_fallback))
         )
 
@@ -119,6 +126,7 @@ class Observing:
         if isinstance(images, RailyardError):
             return shown
         known = {line.placed[self._home].image for line in lines if self._home in line.placed}
+        known |= {line.current.copied_from.get(self._home, "") for line in lines if line.current}
         return {
             **shown,
             self._home: {

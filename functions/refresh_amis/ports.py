@@ -10,8 +10,11 @@ from typing import Protocol
 from railyard.errors import RailyardError
 from railyard.flatcar.claims import Claim
 from railyard.flatcar.sources import Place
+from railyard.model.ami_sets import AmiSet, Version
+from railyard.model.copies import Copy, CopyOrder
 from railyard.model.images import Image
 from railyard.model.releases import Candidate, Entry, Line
+from railyard.model.switches import Switch
 from refresh_amis.plan.trying import Trial
 
 
@@ -34,6 +37,14 @@ class Images(Protocol):
     def refusal(self, region: str, image_id: str, architecture: str) -> str: ...
 
 
+class Copies(Protocol):
+    """The account's own copies, by region; what was refused, by an order's key or a copy's id."""
+
+    def everywhere(self, regions: Iterable[str]) -> Mapping[str, Sequence[Copy] | RailyardError]: ...
+    def make(self, orders: Iterable[CopyOrder]) -> Mapping[str, RailyardError]: ...
+    def take_away(self, copies: Iterable[Copy]) -> Mapping[str, RailyardError]: ...
+
+
 class Parameters(Protocol):
     """SSM parameters by region; what comes back of ``publish`` is what can be read afterwards."""
 
@@ -46,10 +57,22 @@ class Parameters(Protocol):
 
 
 class Lines(Protocol):
-    """The record of each line, changed over the one that was read, with what its history says (Conflict)."""
+    """The record of each line, changed over the one that was read, with what its history says (Conflict).
 
+    ``look`` also tells of the switch that stops publication.
+    """
+
+    def look(self, lines: Iterable[str]) -> tuple[Mapping[str, Line], Switch | None]: ...
     def read(self, lines: Iterable[str]) -> Mapping[str, Line]: ...
+    def all(self) -> Iterable[Line]: ...
     def record(self, line: Line, over: Line, entries: Iterable[Entry] = ()) -> None: ...
+
+
+class AmiSets(Protocol):
+    """The AMI sets, and those of their versions that exist."""
+
+    def all(self) -> Iterable[AmiSet]: ...
+    def versions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], Version]: ...
 
 
 class Canary(Protocol):
@@ -66,6 +89,8 @@ class Ports:
 
     feeds: Feeds
     images: Images
+    copies: Copies
     parameters: Parameters
     lines: Lines
+    ami_sets: AmiSets
     canary: Canary

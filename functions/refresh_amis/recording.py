@@ -32,13 +32,16 @@ class Recording:
 
     def all(self, steps: Sequence[Step]) -> list[Step]:
         """Publish and record *steps*; return what came of each."""
-        self._ports.canary.cancel([key for step in steps for key in step.after.ending])
+        ending = {step.after.line: step.after.ending for step in steps}
         steps = [replace(step, after=replace(step.after, ending=())) for step in steps]
         publishing = [step for step in steps if self._publishes(step)]
         done = [self._recorded(step, step.before) for step in steps if step not in publishing]
         done += self._published(publishing)
-        for step in done:
-            if step.asks and not step.busy and step.after.candidate:
+        # Only what is on record is over: before that, the trial may have to prove its candidate to another run.
+        recorded = [step for step in done if step.recorded]
+        self._ports.canary.cancel([key for step in recorded for key in ending[step.after.line]])
+        for step in recorded:
+            if step.asks and step.after.candidate:
                 self._ports.canary.ask(step.after, step.after.candidate)
         return done
 
@@ -82,19 +85,19 @@ class Recording:
         if line.hold and line.hold.why is Why.UNPUBLISHED:
             hold = replace(hold, since=line.hold.since)
         held = replace(line, hold=hold, publishing=replace(line.publishing, until=self._now))
-        return self._recorded(replace(step, after=held, told=(), asks=False), line)
+        return replace(self._recorded(replace(step, after=held, told=()), line), recorded=False)
 
     def _recorded(self, step: Step, over: Line) -> Step:
         """Write the record, and its history, over the one that is there; whoever was faster is right."""
         after = replace(step.after, sequence=over.sequence)
         if after == over:
-            return replace(step, after=after)
+            return replace(step, after=after, recorded=True)
         after = replace(after, sequence=over.sequence + 1)
         try:
             self._record(after, over, step.told)
         except Conflict:
             return self._overtaken(step, over)
-        return replace(step, after=after)
+        return replace(step, after=after, recorded=True)
 
     def _record(self, line: Line, over: Line, told: Iterable[Told]) -> None:
         self._ports.lines.record(line, over, [_entry(line, each, self._now) for each in told])
@@ -115,13 +118,14 @@ class Recording:
                 current=step.after.current,
                 previous=step.after.previous,
                 placed=step.after.placed,
+                hold=step.after.hold,
                 publishing=replace(over.publishing, until=self._now),
             )
             try:
                 self._record(in_force, fresh, [told for told in step.told if told.what is What.PUBLISHED])
             except Conflict:
                 continue
-            return replace(step, after=in_force, asks=False, overtaken=True)
+            return replace(step, after=in_force, overtaken=True)
         return replace(step, after=step.before, busy=True)
 
 

@@ -25,14 +25,16 @@ class Settings:
 
     *signing_key* is a file beside the function's folder; *fingerprint* is empty for Flatcar's. *canary_pool*, if there
     is one, runs each release that pools launch from before the others do. *overrides* is ``off``, ``validated`` or
-    ``verbatim``: what becomes of the parameters in which the operator puts an image in a region's place. An unchanged
-    feed is taken at its word for *recheck*; then EC2 is asked again about every image.
+    ``verbatim``: what becomes of the parameters in which the operator puts an image in a region's place. With
+    *own_copies* only images that the account has copied are tried and published. An unchanged feed is taken at its word
+    for *recheck*; then EC2 is asked again about every image.
     """
 
     stack: str
     releases_table: str
     requests_table: str
     instances_table: str
+    ami_sets_table: str
     bus_name: str
     request_queue_url: str
     lease_queue_url: str
@@ -47,6 +49,7 @@ class Settings:
     allow_fallback: tuple[str, ...] = ()
     overrides: str = "off"
     dry_run: bool = False
+    own_copies: bool = False
     canary_pool: str = ""
     bake: timedelta = timedelta(minutes=30)
     recheck: timedelta = timedelta(hours=24)

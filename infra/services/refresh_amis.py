@@ -15,6 +15,8 @@ from infra.blocks.grants import Grant, describe, on_table, put_events, records, 
 from infra.blocks.lambda_function import add_function
 from infra.blocks.wake import wake_by_schedule
 from infra.foundation import Foundation
+from railyard.model import ownership
+from railyard.model.copies import COPY_OF
 from railyard.model.images import TESTED
 from refresh_amis.settings import Settings
 
@@ -48,6 +50,7 @@ def add(on: Foundation) -> lambda_.Function:
             allow_fallback=images.allow_fallback,
             overrides=images.overrides,
             dry_run=images.dry_run,
+            own_copies=images.own_copies,
             canary_pool=images.canary_pool,
             bake=timedelta(minutes=images.bake_minutes),
         ),
@@ -66,6 +69,12 @@ def add(on: Foundation) -> lambda_.Function:
         says=f"{on.name}: no release was confirmed or published for 6 hours. GET /status says what is held.",
         below=1,
     )
+    if not images.own_copies:  # nobody takes copies back: they have no remaining life to tell of
+        _page_for_ageing(on, function)
+    return function
+
+
+def _page_for_ageing(on: Foundation, function: lambda_.Function) -> None:
     page(
         function,
         "Ageing",
@@ -74,7 +83,6 @@ def add(on: Foundation) -> lambda_.Function:
         says=f"{on.name}: an image in force will be taken back in {SHORT_OF_LIFE_DAYS} days, and no newer one came.",
         below=SHORT_OF_LIFE_DAYS,
     )
-    return function
 
 
 def _metric(name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
@@ -105,6 +113,8 @@ def _may(on: Foundation) -> Iterator[Grant]:
         yield send_to(on.queues.requests, on.queues.leases)
     if on.stage.images.dry_run:
         yield from _dry_run(on)
+    if on.stage.images.own_copies:
+        yield from _own_copies(on)
 
 
 def _dry_run(on: Foundation) -> Iterator[Grant]:
@@ -120,3 +130,31 @@ def _dry_run(on: Foundation) -> Iterator[Grant]:
     foreign = f"arn:{on.stack.partition}:ec2:{on.stack.region}::image/*"
     own = tuple(on.stack.format_arn(service="ec2", resource=kind, resource_name="*") for kind in used)
     yield Grant(actions=("ec2:RunInstances",), resources=(*own, foreign), because=because)
+
+
+def _own_copies(on: Foundation) -> Iterator[Grant]:
+    """Copies are made with our tags, and only what was made so is taken away.
+
+    The ARNs of images and snapshots have no account. CopyImage is judged for the source too, which no tag of the
+    request belongs to, so nothing binds it to ours; but a copy without our tags nobody uses or takes away. Sources:
+    service authorization reference, EC2 (January 2026); EC2 user guide, "Grant permissions to copy Amazon EC2 AMIs"
+    (source images and snapshots are resources since October 2024).
+    """
+    images, snapshots = (f"arn:{on.stack.partition}:ec2:*::{kind}/*" for kind in ("image", "snapshot"))
+    because = "Every region of the feed; ids are EC2's choice, and those of sources the feed's."
+    yield Grant(actions=("ec2:CopyImage",), resources=(images, snapshots), because=because)
+    born_ours = {"ec2:CreateAction": "CopyImage", f"aws:RequestTag/{ownership.STACK}": on.name}
+    yield Grant(
+        actions=("ec2:CreateTags",),
+        resources=(images, snapshots),
+        conditions={"StringEquals": born_ours},
+        because=because,
+    )
+    ours = {
+        "StringEquals": {f"aws:ResourceTag/{ownership.STACK}": on.name},
+        "Null": {f"aws:ResourceTag/{COPY_OF}": "false"},
+    }
+    for action, resource in (("ec2:DeregisterImage", images), ("ec2:DeleteSnapshot", snapshots)):
+        yield Grant(actions=(action,), resources=(resource,), conditions=ours, because=because)
+    yield on_table(on.tables.releases, "Scan")
+    yield on_table(on.tables.ami_sets, "BatchGetItem", "Scan")

@@ -40,6 +40,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
             "allow_fallback": ["marketplace"],
             "overrides": "validated",
             "dry_run": True,
+            "own_copies": True,
         },
         "alarms": {"topic_arn": TOPIC},
         "network": {"vpc_id": "vpc-0000000a", "subnets": ["subnet-0000000a"]},

@@ -174,6 +174,46 @@ def test_a_dry_run_may_start_nothing_but_the_smallest_types(stack: Synthesised, 
     assert not END & allowed(other.statements_of("refresh_amis"))
 
 
+COPYING = {"ec2:CopyImage", "ec2:CreateTags", "ec2:DeregisterImage", "ec2:DeleteSnapshot"}
+
+
+def test_images_are_copied_and_taken_away_only_where_that_was_asked_for_and_only_ours(
+    stack: Synthesised, other: Synthesised
+) -> None:
+    assert not COPYING & allowed(stack.statements_of("refresh_amis"))
+    found = {
+        action: each
+        for each in other.statements_of("refresh_amis")
+        for action in each["Action"]
+        if action in COPYING
+    }
+    assert {action: set(map(kind, each["Resource"])) for action, each in found.items()} == {
+        "ec2:CopyImage": {"image", "snapshot"},
+        "ec2:CreateTags": {"image", "snapshot"},
+        "ec2:DeregisterImage": {"image"},
+        "ec2:DeleteSnapshot": {"snapshot"},
+    }
+    born_ours = {"ec2:CreateAction": "CopyImage", BORN_OURS: "yard-two"}
+    assert found["ec2:CreateTags"]["Condition"] == {"StringEquals": born_ours}
+    for action in ("ec2:DeregisterImage", "ec2:DeleteSnapshot"):
+        assert found[action]["Condition"] == {
+            "StringEquals": {IS_OURS: "yard-two"},
+            "Null": {"aws:ResourceTag/railyard:copy-of": "false"},
+        }
+
+
+def test_machines_launch_from_the_account_s_own_images_too(stack: Synthesised) -> None:
+    """The ARNs of images and snapshots name no account, whoever owns them."""
+    arns = [
+        "".join(part if isinstance(part, str) else "*" for part in arn["Fn::Join"][1])
+        for each in stack.statements_of("allocate_instances")
+        if "ec2:CreateFleet" in each["Action"]
+        for arn in each["Resource"]
+        if kind(arn) in ("image", "snapshot")
+    ]
+    assert sorted(arn.removeprefix("arn:*:ec2:") for arn in arns) == ["*::image/*", "*::snapshot/*"]
+
+
 def test_the_api_may_wake_refresh_amis_alone(stack: Synthesised) -> None:
     (waking,) = (
         each for each in stack.statements_of("serve_api") if each["Action"] == ["lambda:InvokeFunction"]

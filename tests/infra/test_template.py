@@ -102,10 +102,10 @@ def test_without_a_key_refresh_amis_is_told_of_none(stack: Synthesised) -> None:
 
 
 def test_the_knobs_of_images_reach_their_functions(stack: Synthesised, other: Synthesised) -> None:
-    names = ("CANARY_POOL", "BAKE_SECONDS", "ALLOW_FALLBACK", "OVERRIDES", "DRY_RUN")
+    names = ("CANARY_POOL", "BAKE_SECONDS", "ALLOW_FALLBACK", "OVERRIDES", "DRY_RUN", "OWN_COPIES")
     shipped, given = (each.function("refresh_amis")["Environment"]["Variables"] for each in (stack, other))
-    assert [shipped[name] for name in names] == ["", "1800", "", "off", "false"]
-    assert [given[name] for name in names] == ["canary", "2700", "marketplace", "validated", "true"]
+    assert [shipped[name] for name in names] == ["", "1800", "", "off", "false", "false"]
+    assert [given[name] for name in names] == ["canary", "2700", "marketplace", "validated", "true", "true"]
     pools = [
         each.function("allocate_instances")["Environment"]["Variables"]["CANARY_POOL"]
         for each in (stack, other)

@@ -14,8 +14,10 @@ from railyard.errors import RailyardError
 from railyard.flatcar.claims import Claim, Signature
 from railyard.flatcar.sources import Place, Source
 from railyard.model.answers import stamp
+from railyard.model.copies import CopyOrder, Maker
 from railyard.model.images import Defect, image_defects
 from railyard.model.releases import Candidate, Feed, Hold, Line, Mark, Release, What, Why
+from refresh_amis.plan.copying import Copies, owned
 from refresh_amis.plan.judging import Flaw, Regions, Shown, judge, made
 from refresh_amis.plan.publishing import place
 from refresh_amis.plan.trying import Proven, Trial, tried
@@ -31,7 +33,8 @@ class Facts:
 
     *heard* is what the sources said: a claim, None where nothing changed, or why none gave anything. *regions* is None
     if nothing was looked at. *stand_in* is what the Marketplace has, where it was asked. *overrides* are the operator's
-    images by region, or why a region did not say; None if nobody asked.
+    images by region, or why a region did not say; None if nobody asked. *copies* are the account's own, None if none
+    are wanted.
     """
 
     heard: Claim | RailyardError | None
@@ -41,6 +44,7 @@ class Facts:
     regions: Regions | None = None
     trial: Trial | None = None
     stand_in: Release | None = None
+    copies: Copies | None = None
     overrides: Mapping[str, str | RailyardError] | None = None
 
 
@@ -57,16 +61,21 @@ class Told:
 class Step:
     """A line as it was read, and as it shall be.
 
-    *asks*: the candidate's machine has not been asked for. *busy*: somebody else is at the line; nothing was done.
-    *overtaken*: people spoke while it was published, so there is more to do.
+    *copies* are to be made. *asks*: the candidate's machine has not been asked for. *busy*: somebody else is at the
+    line; nothing was done. *overtaken*: people spoke while it was published, so there is more to do. *recorded*: it
+    stands in the record as it shall be.
     """
 
     before: Line
     after: Line
     told: tuple[Told, ...] = ()
+    copies: tuple[CopyOrder, ...] = ()
     asks: bool = False
     busy: bool = False
     overtaken: bool = False
+    recorded: bool = False
+    stopped: str = ""
+    """Who has stopped publication: nothing was looked at."""
 
 
 def tag(line: Line, first: Place, settings: Settings, now: datetime) -> str:
@@ -78,7 +87,11 @@ def tag(line: Line, first: Place, settings: Settings, now: datetime) -> str:
     feed, current = line.feed, line.current
     if feed is None or not feed.settled or feed.url != first.url or line.publishing or pin_waits(line):
         return ""
+    if line.candidate and not settings.tries(line.channel):
+        return ""
     if settings.signing_key and not (current and current.signature == Signature.VERIFIED):
+        return ""
+    if settings.own_copies and current and not current.copied_from and not line.pin:
         return ""
     return feed.etag if now - feed.looked_at < settings.recheck else ""
 
@@ -101,6 +114,7 @@ def claim_of(release: Release, architecture: str) -> Claim:
 def decide(line: Line, facts: Facts, settings: Settings) -> Step:
     """Return what becomes of *line*; it is the same afterwards if nothing changes."""
     found, seen = _found(line, facts)
+    found, seen, copies = _owned(line, found, seen, facts, settings)
     goal, candidate, hold = _goal(line, found, seen, facts, settings)
     overrides, unsound = _overrides(line, facts, settings)
     hold = hold or unsound
@@ -110,10 +124,10 @@ def decide(line: Line, facts: Facts, settings: Settings) -> Step:
         after = replace(after, current=goal, previous=_previous(line, goal), placed=placed)
     if hold and line.hold and replace(hold, since=line.hold.since) == line.hold:
         hold = line.hold
-    after = replace(after, hold=hold, publishing=None)
-    after = replace(after, feed=_feed(after, seen, facts))
+    after = replace(after, hold=hold, publishing=None, tries=settings.tries(line.channel))
+    after = replace(after, feed=_feed(after, found, seen, facts))
     asks = after.trial != "" and (after.trial != line.trial or facts.trial is None)
-    return Step(before=line, after=after, told=_told(line, after), asks=asks)
+    return Step(before=line, after=after, told=_told(line, after), copies=copies, asks=asks)
 
 
 def _found(line: Line, facts: Facts) -> tuple[Release | None, Hold | None]:
@@ -128,6 +142,29 @@ def _found(line: Line, facts: Facts) -> tuple[Release | None, Hold | None]:
     if isinstance(judged, Flaw):
         return None, Hold(why=Why.DEFECTIVE, detail=judged.detail, regions=judged.regions, since=facts.now)
     return judged, None
+
+
+def _owned(
+    line: Line, found: Release | None, seen: Hold | None, facts: Facts, settings: Settings
+) -> tuple[Release | None, Hold | None, tuple[CopyOrder, ...]]:
+    """Return what was *found* with the account's own copies for images, or that the line waits for them.
+
+    Only a release that may come into force is copied. People's pins and the Marketplace's stand-ins are taken as they
+    are: the ones are wanted now, and EC2 copies the others for nobody.
+    """
+    if (
+        found is None
+        or facts.copies is None
+        or facts.regions is None
+        or line.pin
+        or line.older(found.release)
+    ):
+        return found, seen, ()
+    tries = settings.tries(line.channel) and facts.home in found.images
+    needed = facts.regions.required | ({facts.home} if facts.regions.required and tries else set())
+    maker = Maker(stack=settings.stack, home=facts.home)
+    own, orders = owned(found, line, facts.copies, frozenset(needed), maker, facts.now)
+    return (None, own, orders) if isinstance(own, Hold) else (own, seen, orders)
 
 
 def _goal(
@@ -181,12 +218,15 @@ def _pinned(line: Line, seen: Hold | None, facts: Facts) -> tuple[Release | None
     """Go to what people pinned, as far as it is still sound; the feed only matters if it cannot be read."""
     assert line.pin
     trouble = seen if seen and seen.why is Why.FEED else None
-    if not pin_waits(line) or facts.regions is None:
+    looked = facts.heard is not None or pin_waits(line)
+    if facts.regions is None or not looked:
         return line.current, None, trouble
     judged = judge(claim_of(line.pin.release, line.architecture), facts.shown, facts.regions, facts.now)
     if isinstance(judged, Flaw):
         hold = Hold(why=Why.PIN, detail=judged.detail, regions=judged.regions, since=facts.now)
         return line.current, None, hold
+    if not pin_waits(line):
+        return line.current, None, trouble
     goal = replace(line.pin.release, images=judged.images, behind=judged.behind)
     return (line.current if line.current and line.current.content == goal.content else goal), None, trouble
 
@@ -221,7 +261,7 @@ def _previous(line: Line, goal: Release | None) -> Release | None:
     return line.current if line.current and goal and line.release != goal.release else line.previous
 
 
-def _feed(after: Line, seen: Hold | None, facts: Facts) -> Feed | None:
+def _feed(after: Line, found: Release | None, seen: Hold | None, facts: Facts) -> Feed | None:
     """Return what is now known of the file that was read."""
     if not isinstance(facts.heard, Claim) or facts.regions is None:
         return after.feed
@@ -231,7 +271,7 @@ def _feed(after: Line, seen: Hold | None, facts: Facts) -> Feed | None:
     return Feed(
         url=facts.heard.place.url,
         etag=facts.heard.etag,
-        release=facts.heard.version or after.release,
+        release=found.release if found else facts.heard.version,
         created_at=made(facts.shown, facts.heard.images),
         looked_at=facts.now,
         settled=settled,

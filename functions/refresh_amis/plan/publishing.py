@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from railyard.flatcar.sources import Source
 from railyard.model.answers import stamp
@@ -23,24 +23,25 @@ def place(
     own = release.images if release else {}
     for region in sorted(enabled & (own.keys() | line.placed.keys() | overrides.keys())):
         if region in overrides:
-            placed[region] = Placed(image=overrides[region], release="", mark=Mark.OVERRIDE)
+            placed[region] = Placed(
+                image=overrides[region], release="", source=Source.OVERRIDE, mark=Mark.OVERRIDE
+            )
         elif release and region in own:
-            placed[region] = Placed(image=own[region], release=release.release)
+            placed[region] = Placed(image=own[region], release=release.release, source=release.source)
         else:
             waits = release is not None and region in release.behind
             last = line.placed[region]
             mark = Mark.BEHIND if waits else Mark.WITHDRAWN
-            placed[region] = Placed(image=last.image, release=last.release, mark=mark)
+            placed[region] = replace(last, mark=mark)
     return placed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """Where a stack publishes: below *prefix*; candidates at *home* alone, of the channel that is *tried*."""
+    """Where a stack publishes: below *prefix*; candidates at *home* alone."""
 
     prefix: str
     home: str
-    tried: str
 
 
 def parameters(line: Line, shelf: Shelf) -> Values:
@@ -49,7 +50,7 @@ def parameters(line: Line, shelf: Shelf) -> Values:
     for region, placed in line.placed.items():
         about = json.dumps(provenance(line, region), sort_keys=True)
         values[region] = {_name(line, shelf, "image"): placed.image, _name(line, shelf, "release"): about}
-    if shelf.tried == line.channel and shelf.home in line.placed:
+    if line.tries and shelf.home in line.placed:
         values[shelf.home][_name(line, shelf, "candidate")] = _candidate(line, shelf.home)
     return values
 
@@ -80,21 +81,28 @@ def provenance(line: Line, region: str) -> dict[str, str | bool]:
         "behind": placed.mark is Mark.BEHIND,
         "pinned": line.pin is not None,
     }
-    if placed.mark is Mark.OVERRIDE or release is None:
+    if placed.mark is not Mark.RELEASE or release is None:
+        own = placed.source == Source.OVERRIDE
         return said | {
-            "source": Source.OVERRIDE,
-            "verification": "the operator's own",
+            "source": placed.source,
+            "verification": "the operator's own" if own else "checked in EC2 when it was published",
             "channel_of_origin": line.channel,
         }
-    return said | {
-        "source": release.source,
-        "url": release.url,
-        "channel_of_origin": release.channel,
-        "verification": f"{_checked(release)} checked in EC2; signature: {release.signature}",
-        "signature": release.signature,
-        "signer": release.signer,
-        "released_at": stamp(release.found_at),
-    }
+    source = release.copied_from.get(region)
+    copied = {"copied_from": source} if source else {}
+    return (
+        said
+        | copied
+        | {
+            "source": release.source,
+            "url": release.url,
+            "channel_of_origin": release.channel,
+            "verification": f"{_checked(release)} checked in EC2; signature: {release.signature}",
+            "signature": release.signature,
+            "signer": release.signer,
+            "released_at": stamp(release.found_at),
+        }
+    )
 
 
 def _checked(release: Release) -> str:

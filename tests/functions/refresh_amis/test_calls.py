@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pysequoia import SignatureMode, Tsk, sign
 
+from railyard.aws.copies import Ec2Copies
 from railyard.aws.images import Ec2Images
 from railyard.aws.parameters import Parameters
 from railyard.flatcar.download import DownloadFailed, File, Trouble
@@ -21,12 +22,13 @@ from railyard.flatcar.signature import SigningKey
 from railyard.flatcar.sources import ARCHITECTURES, OWNER, Place, official
 from railyard.model.images import image_name
 from railyard.model.releases import Entry, Line
+from railyard.model.switches import Switch
 from refresh_amis.ports import Ports
 from refresh_amis.run import Outcome, run
 from refresh_amis.settings import Settings
 from tests.builders import NOW
 from tests.functions.refresh_amis.world import SETTINGS as BARE
-from tests.functions.refresh_amis.world import Canary, results
+from tests.functions.refresh_amis.world import Canary, Sets, results
 from tests.railyard.aws.stubs import Recorder
 
 REGIONS = [f"eu-west-{n}" for n in range(1, 18)]
@@ -64,9 +66,16 @@ class Table:
     def __init__(self, calls: Counter[str]) -> None:
         self._calls, self._held = calls, dict[str, Line]()
 
+    def look(self, lines: Iterable[str]) -> tuple[Mapping[str, Line], Switch | None]:
+        return self.read(lines), None
+
     def read(self, lines: Iterable[str]) -> Mapping[str, Line]:
         self._calls["read"] += 1
         return {line: self._held[line] for line in lines if line in self._held}
+
+    def all(self) -> Iterable[Line]:
+        self._calls["all"] += 1
+        return self._held.values()
 
     def record(self, line: Line, over: Line, entries: Iterable[Entry] = ()) -> None:
         self._calls["record"] += 1
@@ -79,6 +88,7 @@ class Counted:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.values: dict[str, dict[str, str]] = {}
+        self.copies: dict[str, list[dict[str, Any]]] = {}
         key = Tsk.generate("Buildbot <b@example.com>")
         certificate = key.extract_certificate()
         self.files: dict[str, bytes] = {}
@@ -92,9 +102,11 @@ class Counted:
             }
         self.ports = Ports(
             feeds=Feeds(self, key=SigningKey(bytes(certificate), certificate.fingerprint)),
-            images=Ec2Images(lambda _: Recorder(self._ec2)),
+            images=Ec2Images(lambda region: Recorder(partial(self._ec2, region))),
+            copies=Ec2Copies(lambda region: Recorder(partial(self._ec2, region)), "railyard"),
             parameters=Parameters(lambda region: Recorder(partial(self._ssm, region))),
             lines=Table(self.calls),
+            ami_sets=Sets(),
             canary=Canary(lambda: None),
         )
 
@@ -105,11 +117,21 @@ class Counted:
         tag = f'"{hash(self.files[url])}"'
         return None if etag == tag else File(self.files[url], tag)
 
-    def _ec2(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _ec2(self, region: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self.calls[operation] += 1
         if operation == "describe_regions":
             return {"Regions": [{"RegionName": region} for region in REGIONS]}
-        return {"Images": [shown(image_id) for image_id in arguments["Filters"][0]["Values"]]}
+        own = self.copies.setdefault(region, [])
+        if operation == "copy_image":
+            source = arguments["SourceImageId"]
+            tags = arguments["TagSpecifications"][0]["Tags"]
+            own.append(shown(source) | {"ImageId": source + "c", "Tags": tags, "Public": False})
+            return {"ImageId": own[-1]["ImageId"]}
+        if "Owners" in arguments:
+            return {"Images": own}
+        wanted = arguments["Filters"][0]["Values"]
+        known = {each["ImageId"]: each for each in own}
+        return {"Images": [known.get(image_id) or shown(image_id) for image_id in wanted]}
 
     def _ssm(self, region: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self.calls[operation] += 1
@@ -169,3 +191,18 @@ def test_overrides_cost_one_read_a_region_in_every_run(outside: Counted) -> None
 def test_what_the_marketplace_is_for_costs_nothing_while_the_feed_is_there(outside: Counted) -> None:
     _, calls = outside.refresh(replace(SETTINGS, allow_fallback=("marketplace",)))
     assert calls == {"GET": 2, "read": 1}
+
+
+def test_own_copies_cost_one_list_a_region_where_ec2_is_asked_and_one_call_for_each_image() -> None:
+    outside, copying = Counted(), replace(SETTINGS, own_copies=True)
+    outcome, calls = outside.refresh(copying)
+    assert results(outcome) == ("held", "held")
+    assert (calls["describe_images"], calls["copy_image"], calls["put_parameter"]) == (17 * 2, 17 * 2, 0)
+    outcome, calls = outside.refresh(copying, hours=1)
+    assert results(outcome) == ("published", "published")
+    assert (calls["describe_images"], calls["copy_image"]) == (17 * 2, 0)
+    outcome, calls = outside.refresh(copying, hours=2)
+    assert results(outcome) == ("kept", "kept")
+    assert calls == {"GET": 2, "read": 1}
+    _, calls = outside.refresh(copying, hours=26)
+    assert calls == {"GET": 6, "describe_regions": 1, "describe_images": 17 * 2, "read": 1, "record": 2}

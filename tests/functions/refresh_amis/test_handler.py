@@ -11,9 +11,12 @@ import pytest
 from pysequoia import Tsk
 
 from railyard.aws.bus import Bus
-from railyard.errors import InvalidSettings, RailyardError
+from railyard.errors import Denied, InvalidSettings, RailyardError
+from railyard.model.copies import Copy, CopyOrder
+from railyard.model.images import Image
 from railyard.model.releases import Candidate, Feed, Hold, Line, Mark, Pin, Placed, Release, What, Why
 from refresh_amis import handler as door
+from refresh_amis.copying import Copied
 from refresh_amis.plan.deciding import Step, Told
 from refresh_amis.run import Outcome
 from refresh_amis.settings import Settings
@@ -150,3 +153,28 @@ def test_the_key_that_came_with_the_function_is_read_and_held_to_its_fingerprint
     assert door._key(SETTINGS) is None
     with pytest.raises(InvalidSettings, match="expected signing key"):
         door._key(replace(with_key, fingerprint=""))
+
+
+def test_what_became_of_copies_is_counted_and_told_by_one_line_each(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire(door, monkeypatch, SETTINGS, None, Bus(Recorder(lambda *_: {}), "railyard"))
+    order = CopyOrder(region="us-east-1", source="ami-1", name="n", token="t", tags={})
+    image = Image(
+        image_id="ami-2", region="eu-west-1", name="n", owner="1", architecture="amd64", virtualization="hvm",
+        root_device="ebs", state="available", public=False,
+    )  # fmt: skip
+    copies = Copied(
+        ordered=(order,),
+        removed=(Copy(image=image, source="ami-0", tags={}),),
+        deferred=7,
+        failed={"eu-west-1/ami-3": Denied("no", code="UnauthorizedOperation")},
+    )
+    monkeypatch.setattr(door, "run", lambda *_: Outcome(steps=(), copies=copies))
+    door.handler({}, CONTEXT)
+    said: dict[str, Any] = {record.message: vars(record) for record in caplog.records}
+    counts = said["images refreshed"]
+    assert [counts[name] for name in ("copied", "removed", "deferred", "failed")] == [1, 1, 7, 1]
+    assert (said["copy ordered"]["source"], said["copy removed"]["image"]) == ("ami-1", "ami-2")
+    told = said["copy failed"]
+    assert (told["about"], told["reason"]) == ("eu-west-1/ami-3", "UnauthorizedOperation")

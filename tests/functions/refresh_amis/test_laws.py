@@ -3,6 +3,7 @@
 * What is in force never gets older, unless people said so.
 * At rest every region shows what the record says; nothing was ever shown that EC2 had not confirmed.
 * With a canary pool no pool launches what was not proven, unless people said so.
+* With copies of one's own nothing else is published, unless people said so, and none that a record names is taken away.
 * Each change of what is in force, and each word of people, has its entry for ever.
 """
 
@@ -40,13 +41,16 @@ class Releases(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(canary=st.booleans(), required=st.sets(st.sampled_from(ALL), max_size=1))
-    def begin(self, *, canary: bool, required: set[str]) -> None:
+    @initialize(
+        canary=st.booleans(), required=st.sets(st.sampled_from(ALL), max_size=1), copying=st.booleans()
+    )
+    def begin(self, *, canary: bool, required: set[str], copying: bool) -> None:
         settings = replace(
             SETTINGS,
             architectures=("amd64",),
             canary_pool="canary" if canary else "",
             regions_required=tuple(required),
+            own_copies=copying,
         )
         self.world = World(a_claim("1.0.0", regions=ALL), settings=settings)
         self.world.flatcar.enabled = set(ALL)
@@ -55,7 +59,7 @@ class Releases(RuleBasedStateMachine):
         self.words = 0
         self.entries: dict[Any, Any] = {}
         self.confirmed: set[str] = set()
-        self.shelf = Shelf(prefix="/railyard", home=HOME, tried="stable" if canary else "")
+        self.shelf = Shelf(prefix="/railyard", home=HOME)
 
     # The world outside
 
@@ -85,7 +89,15 @@ class Releases(RuleBasedStateMachine):
     def a_region_is_closed(self, closed: set[str]) -> None:
         self.world.flatcar.enabled = set(ALL) - closed
 
-    @rule(hours=st.sampled_from((0.02, 1, 25)))
+    @rule(state=st.sampled_from(("available", "available", "failed")), region=st.sampled_from((*ALL, "")))
+    def copies_come_to_an_end(self, state: str, region: str) -> None:
+        self.world.copies.become(state, *([region] if region else []))
+
+    @rule(silent=st.sets(st.sampled_from(ALL), max_size=1))
+    def ec2_does_not_list_copies(self, silent: set[str]) -> None:
+        self.world.copies.silent = silent
+
+    @rule(hours=st.sampled_from((0.02, 1, 25, 24 * 31)))
     def time_passes(self, hours: float) -> None:
         self.world.pass_time(hours=hours)
 
@@ -181,7 +193,7 @@ class Releases(RuleBasedStateMachine):
             key
             for there in self.world.flatcar.images.values()
             for key, image in there.items()
-            if image.public
+            if image.public or (key in self.world.copies.held and image.state == "available")
         }
         self.world.refresh()
 
@@ -212,6 +224,13 @@ class Releases(RuleBasedStateMachine):
         first = next((entry for entry in self.world.lines.entries() if entry.what is What.PUBLISHED), None)
         if self.world.settings.canary_pool and first and HOME in first.images:
             assert self.world.image() in self.proven | self.told | {first.images[HOME]}
+
+    @invariant()
+    def only_copies_are_published_and_those_that_a_record_names_stay(self) -> None:
+        line = self.world.lines.held.get("stable#amd64")
+        if self.world.settings.own_copies and line and line.current:
+            assert all("-copy-" in image for image in line.named)
+            assert line.named <= self.world.copies.held.keys()
 
     @invariant()
     def every_change_has_its_entry_for_ever(self) -> None:

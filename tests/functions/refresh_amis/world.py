@@ -16,9 +16,12 @@ from railyard.flatcar.claims import Claim, Signature
 from railyard.flatcar.download import Trouble
 from railyard.flatcar.feeds import NoFeed
 from railyard.flatcar.sources import OWNER, Place, official
+from railyard.model.ami_sets import AmiSet, Version
+from railyard.model.copies import COPY_OF, Copy, CopyOrder
 from railyard.model.images import Image, image_name
 from railyard.model.releases import Candidate, Entry, Line, Move, Release
 from railyard.model.requests import RequestState
+from railyard.model.switches import Switch
 from refresh_amis.plan.deciding import Step
 from refresh_amis.plan.trying import Trial
 from refresh_amis.ports import Ports
@@ -33,6 +36,7 @@ SETTINGS = Settings(
     releases_table="",
     requests_table="",
     instances_table="",
+    ami_sets_table="",
     bus_name="",
     request_queue_url="",
     lease_queue_url="",
@@ -145,6 +149,83 @@ class Flatcar:
         return self.refusals.get(image_id, "")
 
 
+class Copies:
+    """Copies as EC2 makes them: pending until *done*, once for each token, each name once in a region."""
+
+    def __init__(self, flatcar: Flatcar, effect: Callable[[], None]) -> None:
+        self.held: dict[str, Copy] = {}
+        self.ordered: list[CopyOrder] = []
+        self.refused: dict[str, RailyardError] = {}
+        self.silent: set[str] = set()
+        self.listed = 0
+        self.made: dict[tuple[str, str], CopyOrder] = {}
+        self.now = NOW
+        self._flatcar, self._effect = flatcar, effect
+
+    def everywhere(self, regions: Iterable[str]) -> Mapping[str, Sequence[Copy] | RailyardError]:
+        self.listed += 1
+        return {
+            region: Throttled("busy", code="RequestLimitExceeded")
+            if region in self.silent
+            else tuple(copy for copy in self.held.values() if copy.image.region == region)
+            for region in regions
+        }
+
+    def make(self, orders: Iterable[CopyOrder]) -> Mapping[str, RailyardError]:
+        failed = {}
+        for order in orders:
+            self._effect()
+            self.ordered.append(order)
+            if order.region in self.refused:
+                failed[order.key] = self.refused[order.region]
+            elif (order.region, order.token) not in self.made:
+                self._make(order)
+            else:
+                assert self.made[order.region, order.token] == order, "IdempotentParameterMismatch"
+        return failed
+
+    def _make(self, order: CopyOrder) -> None:
+        there = [copy for copy in self.held.values() if copy.image.region == order.region]
+        assert order.name not in {copy.image.name for copy in there}, "InvalidAMIName.Duplicate"
+        self.made[order.region, order.token] = order
+        source = self._flatcar.images[order.region][order.source]
+        image = replace(
+            source,
+            image_id=f"{order.source}-copy-{len(self.made)}",
+            name=order.name,
+            owner="123456789012",
+            public=False,
+            state="pending",
+            created_at=self.now.isoformat(),
+            deprecation_time="",
+        )
+        self.put(Copy(image=image, source=order.tags[COPY_OF], tags=order.tags))
+
+    def put(self, copy: Copy) -> None:
+        """Let a copy be as it is given, wherever images are looked at."""
+        self.held[copy.image_id] = copy
+        self._flatcar.images.setdefault(copy.image.region, {})[copy.image_id] = copy.image
+
+    def become(self, state: str, *regions: str) -> None:
+        """Let all copies that are pending in *regions* (in none named: all) come to an end."""
+        for copy in list(self.held.values()):
+            if copy.image.state == "pending" and (not regions or copy.image.region in regions):
+                self.put(replace(copy, image=replace(copy.image, state=state)))
+
+    def take_away(self, copies: Iterable[Copy]) -> Mapping[str, RailyardError]:
+        for copy in copies:
+            self._effect()
+            self.held.pop(copy.image_id, None)
+            self._flatcar.images[copy.image.region].pop(copy.image_id, None)
+        return {}
+
+    def of(self, version: str, region: str) -> str:
+        """Return the newest copy of the image of *version* in *region*."""
+        source = image_id(version, region)
+        (*_, found) = (copy.image_id for copy in self.held.values() if copy.source == source)
+        return found
+
+
 class Parameters:
     """SSM: it takes every value, and shows those that it does not *drop*; a *silent* region answers nothing."""
 
@@ -184,12 +265,19 @@ class Lines:
 
     def __init__(self, effect: Callable[[], None]) -> None:
         self.held: dict[str, Line] = {}
+        self.switch: Switch | None = None
         self.log: dict[tuple[str, str], Entry] = {}
         self.writes: list[tuple[Line, Line]] = []
         self._effect = effect
 
+    def look(self, lines: Iterable[str]) -> tuple[Mapping[str, Line], Switch | None]:
+        return self.read(lines), self.switch
+
     def read(self, lines: Iterable[str]) -> Mapping[str, Line]:
         return {line: self.held[line] for line in lines if line in self.held}
+
+    def all(self) -> Iterable[Line]:
+        return list(self.held.values())
 
     def record(self, line: Line, over: Line, entries: Iterable[Entry] = ()) -> None:
         self._effect()
@@ -205,6 +293,20 @@ class Lines:
 
     def entries(self, line: str = "stable#amd64") -> list[Entry]:
         return [entry for (key, _), entry in sorted(self.log.items()) if key == line]
+
+
+class Sets:
+    """AMI sets, as far as a run reads them."""
+
+    def __init__(self) -> None:
+        self.heads: list[AmiSet] = []
+        self.held: dict[tuple[str, int], Version] = {}
+
+    def all(self) -> Iterable[AmiSet]:
+        return self.heads
+
+    def versions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], Version]:
+        return {key: self.held[key] for key in wanted if key in self.held}
 
 
 class Canary:
@@ -228,6 +330,7 @@ class Canary:
         for key in request_ids:
             self._effect()
             self.cancelled.append(key)
+            self.trials[key] = replace(self.trials[key], state=RequestState.RELEASED, healthy=None)
 
 
 class World:
@@ -239,12 +342,16 @@ class World:
         self._effects = 0
         self.flatcar = Flatcar(*(claims or (a_claim(), a_claim(architecture="arm64"))))
         self.parameters = Parameters(self._effect)
+        self.copies = Copies(self.flatcar, self._effect)
+        self.ami_sets = Sets()
         self.lines, self.canary = Lines(self._effect), Canary(self._effect)
         self.ports = Ports(
             feeds=self.flatcar,
             images=self.flatcar,
+            copies=self.copies,
             parameters=self.parameters,
             lines=self.lines,
+            ami_sets=self.ami_sets,
             canary=self.canary,
         )
 
@@ -254,7 +361,7 @@ class World:
 
     def refresh(self, settings: Settings | None = None) -> Outcome:
         """Run once."""
-        self._effects = 0
+        self._effects, self.copies.now = 0, self.now
         return run(self.ports, settings or self.settings, HOME, self.now)
 
     def pass_time(self, **time: float) -> None:

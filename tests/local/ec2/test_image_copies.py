@@ -158,3 +158,43 @@ def test_the_snapshots_of_a_copy_are_ours_and_held_by_it() -> None:
     assert world.refused("DeleteSnapshot", SnapshotId=snapshot_id) == "InvalidSnapshot.InUse"
     world.call("DeregisterImage", ImageId=image_id)
     world.call("DeleteSnapshot", SnapshotId=snapshot_id)
+
+
+def snapshots(world: World, *ids: str) -> list[dict[str, Any]]:
+    """Return those of some snapshots that are listed."""
+    filters = [{"Name": "snapshot-id", "Values": list(ids)}]
+    return list(world.call("DescribeSnapshots", Filters=filters)["Snapshots"])
+
+
+def test_a_deregistration_takes_the_snapshots_along_that_nothing_else_needs(world: World) -> None:
+    copies = [copy(world, Name=name) for name in ("alone", "shared")]
+    world.wait(1)
+    alone, shared = (snapshot_of(found(world, each))["SnapshotId"] for each in copies)
+    disks = found(world, copies[1])["BlockDeviceMappings"]
+    world.ec2.add_image(REGION, an_image(MINE, "arm64", OwnerId=ACCOUNT, BlockDeviceMappings=disks))
+    said = [world.call("DeregisterImage", ImageId=each, DeleteAssociatedSnapshots=True) for each in copies]
+    assert [each["DeleteSnapshotResults"] for each in said] == [
+        [{"SnapshotId": alone, "ReturnCode": "success"}],
+        [{"SnapshotId": shared, "ReturnCode": "skipped"}],
+    ]
+    assert [each["SnapshotId"] for each in snapshots(world, alone, shared)] == [shared]
+
+
+def test_a_snapshot_that_goes_with_a_copy_under_way_ends_with_it() -> None:
+    world = slow()
+    image_id = copy(world)
+    snapshot_id = snapshot_of(found(world, image_id))["SnapshotId"]
+    world.call("DeregisterImage", ImageId=image_id, DeleteAssociatedSnapshots=True)
+    assert len(snapshots(world, snapshot_id)) == 1
+    world.wait(60)
+    assert snapshots(world, snapshot_id) == []
+
+
+def test_tags_of_a_copy_reach_the_image_and_its_snapshots(world: World) -> None:
+    given = [{"ResourceType": kind, "Tags": [{"Key": "of", "Value": kind}]} for kind in ("image", "snapshot")]
+    image = found(world, copy(world, TagSpecifications=given))
+    (snapshot,) = snapshots(world, snapshot_of(image)["SnapshotId"])
+    assert [image["Tags"], snapshot["Tags"]] == [each["Tags"] for each in given]
+    wrong = [{"ResourceType": "volume", "Tags": []}]
+    question = {"SourceRegion": REGION, "SourceImageId": ARM, "Name": "other", "TagSpecifications": wrong}
+    assert world.refused("CopyImage", **question) == "InvalidParameterValue"

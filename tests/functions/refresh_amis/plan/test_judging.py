@@ -60,6 +60,12 @@ def test_a_release_is_as_old_as_its_oldest_image() -> None:
     assert found.created_at == "2026-10-01T00:00:00.000Z"
 
 
+def test_images_whose_age_ec2_does_not_say_do_not_make_a_release_older() -> None:
+    assert release(judged(a_claim(), created_at="")).created_at == "2026-11-01T00:00:00.000Z"
+    claim = a_claim(regions=(HOME,))
+    assert release(judge(claim, shown(claim, created_at=""), ENABLED, NOW)).created_at == ""
+
+
 @pytest.mark.parametrize(
     ("fault", "defect"),
     [
@@ -120,6 +126,13 @@ def test_names_that_do_not_agree_give_no_version(name: str) -> None:
     claim = a_claim()
     found = judge(replace(claim, version=""), shown(claim, name=name), ENABLED, NOW)
     assert flaw(found).detail == "the images' names agree on no version"
+
+
+@pytest.mark.parametrize("there", [{}, Throttled("busy")], ids=["missing", "silent"])
+def test_images_that_ec2_does_not_show_have_no_say_in_the_version(there: Any) -> None:
+    claim = replace(a_claim(), version="")
+    found = release(judge(claim, shown(a_claim()) | {AWAY: there}, required(HOME), NOW))
+    assert (found.release, found.behind) == ("4593.2.5", (AWAY,))
 
 
 # Regions that are closed, or may wait
@@ -192,7 +205,17 @@ def test_the_marketplace_stands_in_with_its_newest_version_where_it_has_it() -> 
     found = stand_in(shelf, "stable", "amd64", NOW)
     assert found
     assert (found.release, found.images) == ("4459.10.0", {AWAY: "ami-market-4459.10.0-eu-west-1"})
-    assert (found.source, found.signature) == ("marketplace", "not_published")
+    assert (found.source, found.signature, found.channel) == ("marketplace", "not_published", "stable")
+
+
+def test_what_stands_in_is_as_old_as_its_oldest_image() -> None:
+    shelf = {
+        region: on_the_shelf("4459.2.1", region, created_at=f"2026-0{month}-01T00:00:00.000Z")
+        for month, region in ((7, AWAY), (8, HOME))
+    }
+    found = stand_in(shelf, "stable", "amd64", NOW)
+    assert found
+    assert found.created_at == "2026-07-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize(

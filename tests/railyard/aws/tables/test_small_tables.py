@@ -13,9 +13,11 @@ from moto import mock_aws
 from railyard.aws.tables.items import encode
 from railyard.aws.tables.releases import Releases
 from railyard.aws.tables.requesters import Requesters
+from railyard.aws.tables.switches import Switches
 from railyard.errors import Conflict
 from railyard.model.pools import Requester
 from railyard.model.releases import Entry, Line, Release, What, entry
+from railyard.model.switches import Stops, Switch
 from tests.builders import NOW
 from tests.railyard.aws.stubs import a_table
 
@@ -51,6 +53,15 @@ def test_the_first_publisher_of_a_line_wins(releases: Releases) -> None:
     with pytest.raises(Conflict):
         releases.record(replace(FIRST, current=None), LINE)
     assert releases.read(["stable#amd64", "stable#arm64"]) == {"stable#amd64": FIRST}
+    assert releases.all() == [FIRST]
+
+
+def test_a_look_tells_of_the_switch_too(releases: Releases) -> None:
+    assert releases.look(["stable#amd64"]) == ({}, None)
+    releases.record(FIRST, LINE)
+    switch = Switch(stops=Stops.IMAGES, on=False, by="ops", at=NOW)
+    Switches(releases._db, "releases", "releases").write(switch, None)
+    assert releases.look(["stable#amd64"]) == ({"stable#amd64": FIRST}, switch)
     assert releases.all() == [FIRST]
 
 

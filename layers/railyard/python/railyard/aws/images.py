@@ -42,7 +42,7 @@ class Ec2Images:
             answer = self._client(region).describe_images(
                 Filters=[{"Name": "image-id", "Values": sorted(ids)}], IncludeDeprecated=True
             )
-        return {image["ImageId"]: _image(region, image) for image in answer["Images"]}
+        return {image["ImageId"]: image_of(region, image) for image in answer["Images"]}
 
     def newest(self, region: str, *, owner: str, name: str, architecture: str) -> Image | None:
         """Return the newest available image of *owner* (an account or an alias) whose name fits the pattern *name*."""
@@ -58,7 +58,7 @@ class Ec2Images:
                 .get_paginator("describe_images")
                 .paginate(Owners=[owner], Filters=question)
             )
-            found = [_image(region, image) for page in pages for image in page["Images"]]
+            found = [image_of(region, image) for page in pages for image in page["Images"]]
         return max(found, key=lambda image: (image.created_at, image.image_id), default=None)
 
     def newest_everywhere(
@@ -91,7 +91,8 @@ class Ec2Images:
         raise AssertionError("a dry run never succeeds")
 
 
-def _image(region: str, image: dict[str, Any]) -> Image:
+def image_of(region: str, image: dict[str, Any]) -> Image:
+    """Return an image of EC2's answer in our words."""
     return Image(
         image_id=image["ImageId"],
         region=region,

@@ -81,6 +81,8 @@ class Release:
     found_at: datetime
     created_at: str = ""
     behind: tuple[str, ...] = ()
+    copied_from: dict[str, str] = field(default_factory=dict)
+    """The public image of each region, where *images* are the account's own copies."""
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -88,16 +90,19 @@ class Release:
         return self.release, self.images, self.channel, self.signature, self.signer, self.behind
 
     def remaining(self, now: datetime) -> timedelta | None:
-        """Return how long its images will still be public; None if their age is not known."""
-        return datetime.fromisoformat(self.created_at) + LIFE - now if self.created_at else None
+        """Return how long its images will still be public; None if nobody knows, or nobody can take them back."""
+        if self.copied_from or not self.created_at:
+            return None
+        return datetime.fromisoformat(self.created_at) + LIFE - now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """What the parameters of a region hold; *release* is the version of that image, empty for an override."""
+    """What the parameters of a region hold: an image, its version (none of an override), where it came from."""
 
     image: str
     release: str
+    source: str = ""
     mark: Mark = Mark.RELEASE
 
 
@@ -181,6 +186,8 @@ class Line:
     publishing: Publishing | None = None
     feed: Feed | None = None
     hold: Hold | None = None
+    tries: bool = False
+    """Whether its releases go through the canary pool, which then has a parameter of its own."""
     ending: tuple[str, ...] = ()
     """Requests of trials that are over; the next refresh cancels them."""
 
@@ -204,6 +211,14 @@ class Line:
     def release(self) -> str:
         """The version in force, empty before the first."""
         return self.current.release if self.current else ""
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Every image that the record names, in any region."""
+        held = (each.release for each in (self.candidate, self.pin) if each)
+        releases = [each for each in (self.current, self.previous, *held) if each]
+        images = {image for each in releases for image in each.images.values()}
+        return frozenset(images | {each.image for each in self.placed.values()})
 
     def marked(self, mark: Mark) -> dict[str, str]:
         """Return the version of the image of each region that holds it for the reason *mark*."""

@@ -9,6 +9,7 @@ from railyard.aws.errors import translated
 from railyard.aws.tables.items import decode
 from railyard.aws.tables.writes import commit, get_many, put, scan
 from railyard.model.releases import Entry, Line
+from railyard.model.switches import EVERYWHERE, Stops, Switch, part_of
 
 RECORD = "line"
 ENTRIES = "log#"
@@ -25,6 +26,20 @@ class Releases:
         keys = [{"line": line, "version": RECORD} for line in sorted(set(lines))]
         items = get_many(self._db, {self._table: keys})[self._table]
         return {line.line: line for line in (decode(Line, item) for item in items)}
+
+    def look(self, lines: Iterable[str]) -> tuple[dict[str, Line], Switch | None]:
+        """Return the records of *lines* as ``read`` does, and the switch of publication if somebody touched it."""
+        keys = [{"line": line, "version": RECORD} for line in sorted(set(lines))]
+        keys.append({"line": EVERYWHERE, "version": part_of(Stops.IMAGES)})
+        found: dict[str, Line] = {}
+        switch = None
+        for item in get_many(self._db, {self._table: keys})[self._table]:
+            if item["version"]["S"] == RECORD:
+                line = decode(Line, item)
+                found[line.line] = line
+            else:
+                switch = decode(Switch, item)
+        return found, switch
 
     def all(self) -> list[Line]:
         """Return the record of every line."""
