@@ -77,6 +77,8 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
 
     stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "railyard"
     parameter_prefix: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = "/railyard"
+    image_ids_allowed: bool = False
+    reply_queues: tuple[Arn, ...] = ()
     log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
     network: Network = Network()
     node: Node = Node()
@@ -86,8 +88,8 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
     requesters: dict[Name, RequesterDocument] = {}
 
     def reply_queue_arns(self) -> tuple[str, ...]:
-        """Queues that answers may be sent to, each once."""
-        arns = {requester.reply_queue_arn for requester in self.requesters.values()}
+        """Queues that answers may be sent to, each once: those of requesters, and those kept for the API's."""
+        arns = {requester.reply_queue_arn for requester in self.requesters.values()} | {*self.reply_queues}
         return tuple(sorted(arns - {""}))
 
 
@@ -192,4 +194,4 @@ def _wrong_pools(document: dict[str, Any]) -> Iterator[str]:
     pools = document.get("pools")
     for name, pool in pools.items() if isinstance(pools, dict) else ():
         if isinstance(pool, dict):
-            yield from pool_defects(name, pool)
+            yield from pool_defects(name, pool, image_ids_allowed=document.get("image_ids_allowed") is True)

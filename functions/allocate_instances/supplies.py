@@ -1,7 +1,7 @@
 """What launches are made of, remembered for a while: the catalogue, and images.
 
-A pool launches what its deployment names, else what the channel has published. The parameter ``candidate`` holds the
-release that is tried in the canary pool, and otherwise the same as ``image``.
+A pool launches what its deployment names, else the images of its own document, else what the channel has published.
+The parameter ``candidate`` holds the release that is tried in the canary pool, and otherwise the same as ``image``.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Supplies:
         trust: timedelta,
         canary_pool: str,
     ) -> None:
-        """*trust*: how long EC2's word on a deployed image counts."""
+        """*trust*: how long EC2's word on an image counts that a deployment or a pool names."""
         self._catalogue, self._parameters, self._ec2 = catalogue, parameters, ec2
         self._prefix, self._region, self._memory = prefix, region, memory
         self._trust = trust
         self._canary_pool = canary_pool
         self._confirmed: dict[str, tuple[datetime, bool]] = {}
-        """When EC2 was asked about a deployed image, and whether it was sound."""
+        """When EC2 was asked about an image that a deployment or a pool names, and whether it was sound."""
         self._images: tuple[datetime, _Images, _Images] | None = None
         """When they were read, those of the canary pool, those of every other."""
         self._types: tuple[datetime, Catalogue] | None = None
@@ -61,23 +61,29 @@ class Supplies:
         self, pools: Collection[Pool], deployments: Mapping[str, Deployment], now: datetime
     ) -> Mapping[str, Mapping[str, str]]:
         """Return what each of *pools* launches in this region, by architecture; absent images are absent."""
-        deployed = {pool.name: deployments[pool.name] for pool in pools if pool.name in deployments}
-        wanted = {a for pool in pools if pool.name not in deployed for a in pool.architectures}
+        chosen = {pool.name: self._sound(pool.image_ids, now) for pool in pools if pool.image_ids}
+        chosen |= {
+            pool.name: self._deployed(deployments[pool.name], now)
+            for pool in pools
+            if pool.name in deployments
+        }
+        wanted = {a for pool in pools if pool.name not in chosen for a in pool.architectures}
         held = self._images
         if wanted and (held is None or now - held[0] >= self._memory or not wanted <= held[2].keys()):
             held = self._images = (now, *self._published(wanted))
         _, canary, current = held or (now, {}, {})
         published = {pool.name: canary if pool.name == self._canary_pool else current for pool in pools}
-        return published | {name: self._sound(each, now) for name, each in deployed.items()}
+        return published | chosen
 
-    def _sound(self, deployed: Deployment, now: datetime) -> _Images:
-        """Return the images of *deployed* that EC2 has confirmed of late.
+    def _deployed(self, deployed: Deployment, now: datetime) -> _Images:
+        images = {a: image for a, image in deployed.images.items() if a not in deployed.defects}
+        return images if now - deployed.checked_at < self._trust else self._sound(images, now)
+
+    def _sound(self, images: _Images, now: datetime) -> _Images:
+        """Return those of *images* that EC2 has confirmed of late.
 
         If it does not answer, what it said last counts on.
         """
-        images = {a: image for a, image in deployed.images.items() if a not in deployed.defects}
-        if now - deployed.checked_at < self._trust:
-            return images
         never = (datetime.min.replace(tzinfo=now.tzinfo), True)
         old = {a: i for a, i in images.items() if now - self._confirmed.get(i, never)[0] >= self._trust}
         if old:

@@ -22,10 +22,14 @@ class Documents:
     requesters: tuple[Requester, ...]
 
 
-def read(properties: Mapping[str, Any]) -> Documents:
+def read(properties: Mapping[str, Any], *, image_ids_allowed: bool = False) -> Documents:
     """Return the documents in the custom resource's *properties*; raises InvalidRequest naming every defect."""
     pools, requesters = json.loads(properties["Pools"]), json.loads(properties["Requesters"])
-    wrong = [defect for name, value in sorted(pools.items()) for defect in pool_defects(name, value)]
+    wrong = [
+        defect
+        for name, value in sorted(pools.items())
+        for defect in pool_defects(name, value, image_ids_allowed=image_ids_allowed)
+    ]
     wrong += defects(requesters, dict[Name, RequesterDocument], "requesters")
     if not pools:
         wrong.append("pools: there is none; a deployment needs at least one")

@@ -12,10 +12,12 @@ import urllib.request
 from functools import cache
 from typing import Any
 
-from apply_deployment.run import run
+from apply_deployment.run import Ports, run
 from apply_deployment.settings import Settings
-from apply_deployment.store import DynamoStore, Ec2Network, LambdaFunctions
 from railyard.aws.clients import client
+from railyard.aws.errors import translated
+from railyard.aws.network import Ec2Network
+from railyard.aws.tables.pools import Pools, RequesterRecords
 from railyard.errors import RailyardError
 from railyard.settings import from_environ
 from railyard.telemetry import counts_of, logger
@@ -25,10 +27,19 @@ MAX_REASON = 3_000
 
 
 @cache
-def _wired() -> tuple[Settings, Ec2Network, DynamoStore, LambdaFunctions]:
-    settings = from_environ(Settings, os.environ)
-    store = DynamoStore(client("dynamodb"), settings.pools_table, settings.requesters_table)
-    return settings, Ec2Network(client("ec2")), store, LambdaFunctions(client("lambda"))
+def _wired() -> tuple[Ports, Settings]:
+    settings, dynamodb = from_environ(Settings, os.environ), client("dynamodb")
+    return Ports(
+        pools=Pools(dynamodb, settings.pools_table),
+        requesters=RequesterRecords(dynamodb, settings.requesters_table),
+        look=Ec2Network(client("ec2")).look,
+        wake=_wake,
+    ), settings
+
+
+def _wake(function: str) -> None:
+    with translated("Invoke"):
+        client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
 
 
 @logger.inject_lambda_context
@@ -47,9 +58,7 @@ def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001  # Lam
 
 
 def _apply(properties: dict[str, Any]) -> None:
-    settings, network, store, functions = _wired()
-    outcome = run(properties, network, store, functions, settings)
-    logger.info("deployment applied", extra=counts_of(outcome))
+    logger.info("deployment applied", extra=counts_of(run(properties, *_wired())))
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:

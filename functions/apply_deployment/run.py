@@ -6,37 +6,40 @@ not: requests wait until an image is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from apply_deployment.documents import read
-from apply_deployment.plan import PoolWrite, Subnet, plan
+from apply_deployment.plan import plan
 from apply_deployment.settings import Settings
+from railyard.model.ledger import Known
+from railyard.model.networks import Defaults, Network
 from railyard.model.pools import Pool, Requester
 
 
-class Network(Protocol):
-    """The subnets of this region."""
+class Pools(Protocol):
+    """Definitions of pools, written over what was read (Conflict); None closes one."""
 
-    def subnets(self) -> Sequence[Subnet]: ...
-
-
-class Store(Protocol):
-    """Pools and requesters."""
-
-    def pools(self) -> Mapping[str, Pool]: ...
-    def requesters(self) -> Sequence[Requester]: ...
-    def write_pool(self, write: PoolWrite) -> None: ...
-    def remove_pool(self, pool: Pool) -> None: ...
-    def write_requester(self, requester: Requester) -> None: ...
-    def remove_requester(self, name: str) -> None: ...
+    def all(self) -> Known: ...
+    def write(self, seen: Pool | None, shall: Pool | None) -> None: ...
 
 
-class Functions(Protocol):
-    """Other functions of the stack, invoked without waiting."""
+class Requesters(Protocol):
+    """Requesters, written over what was read (Conflict); None forgets one."""
 
-    def wake(self, name: str) -> None: ...
+    def all(self) -> Sequence[Requester]: ...
+    def write(self, seen: Requester | None, shall: Requester | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a run holds in its hands. *look* shows the network, *wake* invokes a function and does not wait."""
+
+    pools: Pools
+    requesters: Requesters
+    look: Callable[[Iterable[str]], Network]
+    wake: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,32 +52,30 @@ class Outcome:
     woken: int
 
 
-def run(
-    properties: Mapping[str, Any], network: Network, store: Store, functions: Functions, settings: Settings
-) -> Outcome:
+def run(properties: Mapping[str, Any], ports: Ports, settings: Settings) -> Outcome:
     """Apply the documents in *properties*; raises InvalidRequest with every defect, before anything is written."""
-    documents = read(properties)
+    documents = read(properties, image_ids_allowed=settings.image_ids_allowed)
+    groups = (settings.default_security_group,)
+    named = {group for pool in documents.pools.values() for group in pool.security_groups}
     due = plan(
         documents,
-        network.subnets(),
-        store.pools(),
-        store.requesters(),
-        security_group=settings.default_security_group,
-        instance_profile=settings.node_profile_arn,
+        ports.look(named.union(groups)),
+        ports.pools.all(),
+        ports.requesters.all(),
+        Defaults(security_groups=groups, instance_profile=settings.node_profile_arn),
     )
-    for requester in due.requesters:
-        store.write_requester(requester)
-    for write in due.pools:
-        store.write_pool(write)
-    for pool in due.removed_pools:
-        store.remove_pool(pool)
-    for name in due.removed_requesters:
-        store.remove_requester(name)
+    for seen, shall in due.requesters:
+        ports.requesters.write(seen, shall)
+    for was, becomes in due.pools:
+        ports.pools.write(was, becomes)
     for name in settings.refresh_functions:
-        functions.wake(name)
+        ports.wake(name)
+    pools, requesters = (
+        sum(shall is not None for _, shall in changes) for changes in (due.pools, due.requesters)
+    )
     return Outcome(
-        pools=len(due.pools),
-        removed=len(due.removed_pools) + len(due.removed_requesters),
-        requesters=len(due.requesters),
+        pools=pools,
+        removed=len(due.pools) + len(due.requesters) - pools - requesters,
+        requesters=requesters,
         woken=len(settings.refresh_functions),
     )

@@ -14,3 +14,5 @@ class Settings:
     default_security_group: str
     node_profile_arn: str
     refresh_functions: tuple[str, ...] = ()
+    image_ids_allowed: bool = False
+    """Whether a pool may name images by id."""

@@ -26,15 +26,14 @@ def add(on: Foundation, refresh: Sequence[lambda_.Function]) -> None:
             Settings,
             default_security_group=on.nodes.security_group.attr_group_id,
             node_profile_arn=on.nodes.profile.instance_profile_arn,
+            image_ids_allowed=on.stage.image_ids_allowed,
             refresh_functions=tuple(each.function_name for each in refresh),
         ),
         timeout_seconds=120,
         memory_mib=256,
         may=(
             *(
-                on_table(
-                    table, "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"
-                )
+                on_table(table, "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "Scan")
                 for table in (on.tables.pools, on.tables.requesters)
             ),
             describe("DescribeSubnets", "DescribeSecurityGroups"),

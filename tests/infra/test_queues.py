@@ -6,7 +6,7 @@ import pytest
 
 from tests.infra.synthesised import TOPIC, Synthesised
 
-QUEUES = ("requests", "leases", "wake", "signals", "reports")
+QUEUES = ("requests", "leases", "wake", "signals", "reports", "images")
 
 
 @pytest.mark.parametrize("name", QUEUES)
@@ -49,6 +49,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run(stack:
         ("railyard-leases", "railyard-keep_leases"),
         ("railyard-signals", "railyard-track_instances"),
         ("railyard-reports", "railyard-track_instances"),
+        ("railyard-images", "railyard-validate_ami_sets"),
     }
 
 
@@ -76,7 +77,7 @@ def test_every_place_for_dead_letters_pages(stack: Synthesised) -> None:
         for key, queue in stack.of("AWS::SQS::Queue").items()
         if queue["Properties"]["QueueName"].endswith("-dead")
     }
-    assert len(dead) == 6
+    assert len(dead) == 7
     watched = {
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: alarm
         for alarm in stack.properties("AWS::CloudWatch::Alarm")
@@ -112,24 +113,42 @@ def test_an_image_that_will_be_taken_back_soon_is_an_alarm(stack: Synthesised) -
 
 def test_every_alarm_tells_the_topic_if_there_is_one(stack: Synthesised, other: Synthesised) -> None:
     without, with_topic = (each.properties("AWS::CloudWatch::Alarm") for each in (stack, other))
-    assert len(without) == len(with_topic) == 9
+    assert (len(without), len(with_topic)) == (10, 9)  # the other's images are copies, which do not age
     assert not [alarm for alarm in without if "AlarmActions" in alarm]
     assert not [alarm for alarm in with_topic if alarm.get("AlarmActions") != [TOPIC]]
 
 
 def test_signals_come_from_the_rules_of_this_stage_alone(stack: Synthesised) -> None:
-    rules = stack.of("AWS::Events::Rule")
-    assert sorted(rule["Properties"]["EventPattern"]["detail-type"][0] for rule in rules.values()) == [
+    assert heard(stack, "railyard-signals") == [
         "EC2 Instance Rebalance Recommendation",
         "EC2 Instance State-change Notification",
         "EC2 Spot Instance Interruption Warning",
     ]
+
+
+def test_images_are_heard_of_from_our_own_bus_and_the_account_s(stack: Synthesised) -> None:
+    assert heard(stack, "railyard-images") == ["EC2 AMI State Change", "Image Released"]
+    buses = {
+        rule["EventPattern"]["detail-type"][0]: "EventBusName" in rule
+        for rule in stack.properties("AWS::Events::Rule")
+    }
+    assert (buses["Image Released"], buses["EC2 AMI State Change"]) == (True, False)
+
+
+def heard(stack: Synthesised, queue: str) -> list[str]:
+    """Return what the rules send to *queue*; nobody else may."""
+    rules = {
+        key: rule
+        for key, rule in stack.of("AWS::Events::Rule").items()
+        if rule["Properties"]["Targets"][0]["Arn"]["Fn::GetAtt"][0] == stack.queue(queue)
+    }
     (policy,) = (
         each
         for each in stack.properties("AWS::SQS::QueuePolicy")
-        if each["Queues"] == [{"Ref": stack.queue("railyard-signals")}]
+        if each["Queues"] == [{"Ref": stack.queue(queue)}]
     )
     allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     sources = {each["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] for each in allowed}
     assert sources == set(rules)
     assert all(each["Principal"] == {"Service": "events.amazonaws.com"} for each in allowed)
+    return sorted(rule["Properties"]["EventPattern"]["detail-type"][0] for rule in rules.values())

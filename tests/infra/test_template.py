@@ -129,7 +129,7 @@ def test_every_route_of_the_api_asks_for_an_iam_identity(stack: Synthesised) -> 
 def test_the_outputs_are_the_contract(stack: Synthesised) -> None:
     assert set(stack.template["Outputs"]) == {
         "RequestQueueUrl", "LeaseQueueUrl", "ReportQueueUrl", "BusName", "ApiUrl", "ParameterPrefix",
-        "NodeRoleArn", "NodeProfileArn", "CatalogueBucket", "RequestsTable", "LaunchesTable",
+        "NodeRoleArn", "NodeProfileArn", "CatalogueBucket", "AmiSetsTable", "RequestsTable", "LaunchesTable",
         "InstancesTable", "PoolsTable", "ReleasesTable", "RequestersTable",
     }  # fmt: skip
 

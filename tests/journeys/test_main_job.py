@@ -142,7 +142,7 @@ def test_the_api_shows_what_happens_and_takes_requests(yard: Yard) -> None:
         "POST", "/allocations", {"version": 1, "action": "allocate", "request_id": "by-api"}
     )
     assert (status, accepted["request_id"]) == (202, "by-api")
-    assert yard.api("PUT", "/ami-sets/x")[0] == 501
+    assert yard.api("PUT", "/resources/ebs_volume/x")[0] == 501
     assert yard.api("GET", "/nothing")[0] == 404
     yard.pass_time(10)
     assert [a["reason"]["path"] for a in yard.answers("by-api")] == [None]
@@ -221,7 +221,7 @@ SAME = {
     "SendMessageBatch": {"sqs:SendMessage"},
     "SendMessage": {"sqs:SendMessage"},
     "Invoke": {"lambda:InvokeFunction"},
-    "TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+    "TransactWriteItems": {"dynamodb:PutItem"},
 }
 """Operations whose permission has another name. Source: service authorization reference."""
 

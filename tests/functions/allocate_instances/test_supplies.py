@@ -195,6 +195,40 @@ def test_an_x86_image_in_the_place_of_an_arm64_one_is_not_launched() -> None:
     assert known.images([BOTH], {"both": swapped}, NOW + HOUR) == {"both": {}}
 
 
+NAMED = replace(BOTH, image_ids={"amd64": "ami-1", "arm64": "ami-2"})
+
+
+def test_a_pool_launches_the_images_that_it_names_once_ec2_has_confirmed_them_for_an_hour() -> None:
+    store, ec2 = Store(amd64_image="ami-9"), shown(ami_1="available", ami_2="deregistered")
+    known = supplies(store, ec2=ec2)
+    for minutes in (0, 1, 59):
+        found = known.images([NAMED], {}, NOW + timedelta(minutes=minutes))
+        assert found == {"both": {"amd64": "ami-1"}}
+    assert (store.calls, len(ec2.calls)) == ([], 1)
+    known.images([NAMED], {}, NOW + HOUR)
+    assert len(ec2.calls) == 2
+
+
+def test_a_pool_that_names_images_beside_one_that_does_not() -> None:
+    known = supplies(Store(amd64_image="ami-9"), ec2=shown(ami_1="available", ami_2="available"))
+    assert known.images([NAMED, DEFAULT], {}, NOW) == {"both": NAMED.image_ids, "default": {"amd64": "ami-9"}}
+
+
+def test_what_is_deployed_goes_before_the_images_that_a_pool_names() -> None:
+    images = {"amd64": "ami-3", "arm64": "ami-4"}
+    known = supplies(Store(), ec2=shown(ami_1="available", ami_2="available"))
+    assert known.images([NAMED], {"both": replace(DEPLOYED, images=images)}, NOW) == {"both": images}
+
+
+def test_an_image_that_ec2_refuses_to_launch_is_asked_about_again() -> None:
+    ec2 = shown(ami_1="available", ami_2="available")
+    known = supplies(Store(), ec2=ec2)
+    known.images([NAMED], {}, NOW)
+    known.forget_images()
+    known.images([NAMED], {}, NOW)
+    assert len(ec2.calls) == 2
+
+
 # -- on the bench ------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from apply_deployment import handler as door
-from railyard.errors import InvalidRequest
+from railyard.errors import Gone, InvalidRequest
+from tests.railyard.aws.stubs import Recorder, refused
 
 CONTEXT = SimpleNamespace(
     function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn:f", aws_request_id="1"
@@ -84,3 +85,16 @@ def test_a_deletion_leaves_everything_as_it_is(heard: Any, monkeypatch: pytest.M
     monkeypatch.setattr(door, "_apply", lambda properties: pytest.fail("applied"))
     tell(heard[0], "Delete")
     assert heard[1][0]["Status"] == "SUCCESS"
+
+
+def test_a_function_is_woken_without_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Recorder(lambda _, __: {})
+    monkeypatch.setattr(door, "client", lambda _: client)
+    door._wake("railyard-refresh-amis")
+    ((_, asked),) = client.calls
+    assert (asked["FunctionName"], asked["InvocationType"]) == ("railyard-refresh-amis", "Event")
+    monkeypatch.setattr(
+        door, "client", lambda _: Recorder(lambda _, __: refused("ResourceNotFoundException"))
+    )
+    with pytest.raises(Gone):
+        door._wake("none")

@@ -9,7 +9,8 @@ import pytest
 
 from railyard.aws.tables.items import decode, encode
 from railyard.errors import InvalidRequest
-from railyard.model.pools import Disk, Limits, Pool
+from railyard.model.networks import Defaults, Network, Subnet
+from railyard.model.pools import BY_API, Disk, Limits, Pool, succeeding
 from railyard.wire.decoding import check
 from railyard.wire.pools import PoolDocument, pool_defects, read_requester, resolve_pool
 
@@ -49,14 +50,18 @@ FULL: dict[str, Any] = {
 }
 
 
-def resolved(document: Any, **changes: Any) -> Pool:
-    known: dict[str, Any] = {
-        "generation": 3,
-        "subnets": {"us-east-1a": "subnet-0123abcd"},
-        "security_group": "sg-default",
-        "instance_profile": "arn:default",
-    }
-    return resolve_pool("default", check(PoolDocument, document), **(known | changes))
+NETWORK = Network(
+    (Subnet(subnet_id="subnet-0123abcd", zone="us-east-1a", vpc_id="vpc-1", default=True),),
+    {"sg-0123abcd": "vpc-1"},
+)
+DEFAULTS = Defaults(security_groups=("sg-default",), instance_profile="arn:default")
+BOTH = {"amd64": "ami-0123abcd", "arm64": "ami-0123abce"}
+
+
+def resolved(document: Any) -> Pool:
+    pool, wrong = resolve_pool("default", check(PoolDocument, document), NETWORK, DEFAULTS)
+    assert wrong == []
+    return pool
 
 
 def test_an_empty_document_is_a_sound_pool() -> None:
@@ -92,11 +97,30 @@ def test_defects_in_many_fields_are_all_named_with_their_paths() -> None:
         ({"requesters": ["ci", "ci"]}, "requesters"),
         ({"tags": {"railyard:pool": "x"}}, "tags.railyard:pool"),
         ({"node": {"parameters": {"job": {"pattern": "("}}}}, "node.parameters.job.pattern"),
+        ({"image_ids": {"arm64": "ami-0123abcd"}, "architectures": ["arm64", "amd64"]}, "image_ids.amd64"),
+        ({"image_ids": BOTH}, "image_ids.arm64"),
+        ({"image_ids": {"amd64": "ami-1"}}, "image_ids.amd64"),
+        ({"image_ids": {"amd64": "ami-0123abcd", "x86_64": "ami-0123abcd"}}, "image_ids"),
     ],
 )
 def test_fields_that_are_each_right_and_together_wrong_are_named(document: Any, path: str) -> None:
-    (defect,) = pool_defects("default", document)
+    (defect,) = pool_defects("default", document, image_ids_allowed=True)
     assert defect.startswith(f"pools.default.{path}: ")
+
+
+def test_images_by_id_are_refused_where_the_stage_does_not_allow_them() -> None:
+    document = {"image_ids": {"amd64": "ami-0123abcd"}}
+    (defect,) = pool_defects("default", document)
+    assert defect.startswith("pools.default.image_ids: ")
+    assert pool_defects("default", document, image_ids_allowed=True) == ()
+    assert pool_defects("default", {"image_ids": None}) == ()
+
+
+def test_images_by_id_arrive_by_architecture() -> None:
+    both = {"architectures": ["amd64", "arm64"], "image_ids": BOTH}
+    assert resolved(both).image_ids == BOTH
+    assert resolved({"image_ids": {"amd64": "ami-0123abcd"}}).image_ids == {"amd64": "ami-0123abcd"}
+    assert resolved({}).image_ids == {}
 
 
 @pytest.mark.parametrize("name", ["Default", "-a", "a_b", "", "a" * 64, "a\n"])
@@ -113,7 +137,7 @@ def test_everything_that_an_operator_wrote_arrives() -> None:
     pool = resolved(FULL)
     assert pool == Pool(
         name="default",
-        generation=3,
+        generation=1,
         architectures=("amd64", "arm64"),
         markets=("spot-first", "on-demand"),
         sharing=("requester", "exclusive"),
@@ -156,7 +180,7 @@ def test_what_an_operator_left_out_comes_from_the_deployment() -> None:
 
 
 def test_a_pool_that_comes_back_from_a_table_equals_the_one_that_was_written() -> None:
-    for document in ({}, FULL):
+    for document in ({}, FULL, {"image_ids": {"amd64": "ami-0123abcd"}}):
         assert decode(Pool, encode(resolved(document))) == resolved(document)
 
 
@@ -185,3 +209,25 @@ def test_a_wrong_requester_is_refused_at_its_field(name: str, document: Any, pat
     with pytest.raises(InvalidRequest) as raised:
         read_requester(name, document)
     assert raised.value.path == path
+
+
+def test_a_generation_follows_another_only_if_something_is_new() -> None:
+    first, other = resolved({}), resolved({"idle_seconds": 1})
+    second = succeeding(other, first)
+    assert succeeding(first, None) == first
+    assert succeeding(first, first) is None
+    assert second
+    assert (second.generation, second.idle_seconds) == (2, 1)
+    assert succeeding(other, second) is None
+
+
+def test_who_made_a_pool_or_a_requester_is_a_difference() -> None:
+    mine, _ = resolve_pool("default", check(PoolDocument, {}), NETWORK, DEFAULTS, managed=BY_API)
+    assert (mine.managed, succeeding(mine, resolved({})) is None) == (BY_API, False)
+    assert read_requester("ci", {"principals": ["A"]}, managed=BY_API).managed == BY_API
+
+
+def test_types_are_what_a_glob_allows_and_none_denies() -> None:
+    pool = resolved({"types": {"allow": ["c7*", "m7g.large"], "deny": ["*.metal"]}})
+    asked = ("c7g.large", "m7g.large", "m7g.xlarge", "c7g.metal")
+    assert [name for name in asked if pool.allows(name)] == ["c7g.large", "m7g.large"]

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from railyard.model.pools import Disk, Limits, Pool, Requester
+from railyard.model.networks import Defaults, Network, zones_and_defects
+from railyard.model.pools import DEPLOYED, Disk, Limits, Pool, Requester
 from railyard.wire.decoding import check, defects
 from railyard.wire.requests import Name
 
 Architecture = Literal["amd64", "arm64"]
 Positive = Annotated[int, Meta(ge=1)]
+ImageId = Annotated[str, Meta(pattern=r"^ami-[0-9a-f]{8,17}$(?!\n)")]
+MIGRATE = "images by id are off in this stage: make an AMI set of them and deploy it to the pool"
 
 
 class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +76,17 @@ class DiskDocument(Document, frozen=True, kw_only=True):
     mount: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]{1,200}$(?!\n)")] = "/mnt/data"
 
 
+class ImageIds(Document, frozen=True, kw_only=True):
+    """Images by architecture, instead of the channel's."""
+
+    amd64: ImageId | None = None
+    arm64: ImageId | None = None
+
+    def by_architecture(self) -> dict[str, str]:
+        """Return those that are named."""
+        return {name: image for name, image in msgspec.structs.asdict(self).items() if image}
+
+
 class Parameter(Document, frozen=True, kw_only=True):
     """A typed parameter that requests may pass to the machine as a tag."""
 
@@ -88,7 +102,7 @@ class Node(Document, frozen=True, kw_only=True):
 
 
 class PoolDocument(Document, frozen=True, kw_only=True):
-    """A pool as written in ``railyard.toml``. Empty subnets: the default VPC's default subnets."""
+    """A pool as written in ``railyard.toml`` or sent to the API. Empty subnets: the default VPC's default subnets."""
 
     architectures: Annotated[tuple[Architecture, ...], Meta(min_length=1)] = ("amd64",)
     markets: Annotated[tuple[Literal["on-demand", "spot", "spot-first"], ...], Meta(min_length=1)] = (
@@ -103,6 +117,7 @@ class PoolDocument(Document, frozen=True, kw_only=True):
     instance_profile: str | None = None
     key_name: Annotated[str, Meta(max_length=255)] | None = None
     ssh_keys: tuple[str, ...] = ()
+    image_ids: ImageIds | None = None
     limits: LimitsDocument = LimitsDocument()
     requesters: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
     reserve: Reserve = Reserve()
@@ -125,52 +140,62 @@ class RequesterDocument(Document, frozen=True, kw_only=True):
     pools: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
 
 
-def pool_defects(name: str, value: object) -> tuple[str, ...]:
+def pool_defects(name: str, value: object, *, image_ids_allowed: bool = False) -> tuple[str, ...]:
     """Return every defect of a pool document, each as ``path: what``; empty means sound."""
     where = f"pools.{name}"
     wrong = list(defects(value, PoolDocument, where))
-    return (*defects(name, Name, where), *(wrong or _contradictions(check(PoolDocument, value), where)))
+    if not wrong:
+        document = check(PoolDocument, value)
+        wrong = [f"{where}.{each}" for each in _contradictions(document)]
+        if document.image_ids and not image_ids_allowed:
+            wrong.append(f"{where}.image_ids: {MIGRATE}")
+    return (*defects(name, Name, where), *wrong)
 
 
-def _contradictions(document: PoolDocument, where: str) -> Iterator[str]:
+def _contradictions(document: PoolDocument) -> Iterator[str]:
     """Yield what is wrong with fields that are each right."""
     if document.lease.default_seconds > document.lease.max_seconds:
-        yield f"{where}.lease.default_seconds: longer than max_seconds"
+        yield "lease.default_seconds: longer than max_seconds"
     if len(document.requesters) != len(set(document.requesters)):
-        yield f"{where}.requesters: a name appears twice"
+        yield "requesters: a name appears twice"
     for tag in document.tags:
         if tag.startswith("railyard:"):
-            yield f"{where}.tags.{tag}: the prefix railyard: is ours"
+            yield f"tags.{tag}: the prefix railyard: is ours"
     for parameter, rule in document.node.parameters.items():
         try:
             re.compile(rule.pattern)
         except re.error as wrong:
-            yield f"{where}.node.parameters.{parameter}.pattern: {wrong}"
+            yield f"node.parameters.{parameter}.pattern: {wrong}"
+    if document.image_ids:
+        named = document.image_ids.by_architecture()
+        for architecture in sorted(named.keys() ^ set(document.architectures)):
+            what = "the pool has no such architecture" if architecture in named else "missing"
+            yield f"image_ids.{architecture}: {what}"
 
 
 def resolve_pool(
-    name: str,
-    document: PoolDocument,
-    *,
-    generation: int,
-    subnets: Mapping[str, str],
-    security_group: str,
-    instance_profile: str,
-) -> Pool:
-    """Return the pool as functions use it, with zones, group and profile filled in."""
-    return Pool(
+    name: str, document: PoolDocument, network: Network, defaults: Defaults, *, managed: str = DEPLOYED
+) -> tuple[Pool, list[str]]:
+    """Return the pool as functions use it, with zones, groups and profile filled in; and what EC2 has against it.
+
+    It is of generation 1; ``railyard.model.pools.succeeding`` puts it after another.
+    """
+    zones, wrong = zones_and_defects(document.subnets, document.security_groups, network, defaults)
+    pool = Pool(
         name=name,
-        generation=generation,
+        generation=1,
+        managed=managed,
         architectures=document.architectures,
         markets=document.markets,
         sharing=document.sharing,
         allow=document.types.allow,
         deny=document.types.deny,
-        subnets=dict(subnets),
-        security_groups=document.security_groups or (security_group,),
-        instance_profile=document.instance_profile or instance_profile,
+        subnets=zones,
+        security_groups=document.security_groups or defaults.security_groups,
+        instance_profile=document.instance_profile or defaults.instance_profile,
         key_name=document.key_name,
         ssh_keys=document.ssh_keys,
+        image_ids=document.image_ids.by_architecture() if document.image_ids else {},
         limits=Limits(
             instances=document.limits.instances,
             pending_instances=document.limits.pending_instances,
@@ -191,9 +216,11 @@ def resolve_pool(
         tags=document.tags,
         document=msgspec.json.decode(msgspec.json.encode(document)),  # lists, as a table gives them back
     )
+    return pool, wrong
 
 
-def read_requester(name: str, value: Any) -> Requester:
+def read_requester(name: str, value: Any, *, managed: str = DEPLOYED) -> Requester:
     """Return a checked requester; raises InvalidRequest with the path."""
     check(Name, name)
-    return Requester(name=name, **msgspec.structs.asdict(check(RequesterDocument, value)))
+    document = check(RequesterDocument, value)
+    return Requester(name=name, managed=managed, **msgspec.structs.asdict(document))
