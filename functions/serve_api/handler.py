@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
-from railyard.aws.clients import client
+from botocore.config import Config
+
+from railyard.aws.clients import ORDINARY, client, home_region
 from railyard.aws.clock import now
 from railyard.aws.errors import translated
+from railyard.aws.images import Ec2Images
 from railyard.aws.queues import FORWARDED
+from railyard.aws.tables.ami_sets import AmiSets
 from railyard.aws.tables.releases import Releases
 from railyard.settings import from_environ
 from railyard.telemetry import logger
@@ -22,22 +26,37 @@ from serve_api.records import DynamoRecords
 from serve_api.run import run
 from serve_api.settings import Settings
 
+NO_CONTENT = 204
+BRIEF = ORDINARY.merge(
+    Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+)
+"""For EC2 in other regions: one that is silent must leave time to answer the caller."""
+
 
 @cache
-def _wired() -> tuple[Settings, DynamoRecords, Releases]:
+def _wired() -> tuple[Settings, DynamoRecords, Releases, AmiSets, Ec2Images]:
     settings = from_environ(Settings, os.environ)
     dynamodb = client("dynamodb")
-    return settings, DynamoRecords(dynamodb, settings), Releases(dynamodb, settings.releases_table)
+    return (
+        settings,
+        DynamoRecords(dynamodb, settings),
+        Releases(dynamodb, settings.releases_table),
+        AmiSets(dynamodb, settings.ami_sets_table, settings.pools_table),
+        Ec2Images(lambda region: client("ec2", region, BRIEF)),
+    )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
     """Answer one call."""
-    settings, records, lines = _wired()
+    settings, records, lines, sets, images = _wired()
     asked = _asked(event)
     ports = Ports(
         records=records,
         lines=lines,
+        sets=sets,
+        images=images,
+        home=home_region(),
         requests=partial(_send, settings.request_queue_url),
         leases=partial(_send, settings.lease_queue_url),
         wake=partial(_wake, settings.refresh_function),
@@ -49,7 +68,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     return {
         "statusCode": answer.status,
         "headers": {"Content-Type": "application/json", **answer.headers},
-        "body": json.dumps(answer.body),
+        "body": "" if answer.status == NO_CONTENT else json.dumps(answer.body),
     }
 
 

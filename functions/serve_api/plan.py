@@ -27,6 +27,19 @@ class Route(StrEnum):
     UNPIN = "unpin"
     ROLL_BACK = "roll_back"
     DISMISS = "dismiss"
+    SETS = "sets"
+    SET = "set"
+    SET_HISTORY = "set_history"
+    SET_VERSION = "set_version"
+    SET_VALIDATION = "set_validation"
+    SET_IMAGE = "set_image"
+    CREATE_SET = "create_set"
+    UPDATE_SET = "update_set"
+    ROLL_BACK_SET = "roll_back_set"
+    VALIDATE_SET = "validate_set"
+    REMOVE_SET = "remove_set"
+    DEPLOY = "deploy"
+    WITHDRAW = "withdraw"
     NOT_BUILT = "not_built"
     NOT_FOUND = "not_found"
     BAD_NAME = "bad_name"
@@ -38,6 +51,8 @@ NAMES = {
     "<instance>": r"i-[0-9a-f]{8,17}",
     "<channel>": r"stable|beta|alpha|lts(-20[0-9]{2})?",
     "<architecture>": r"amd64|arm64",
+    "<set>": r"[a-z0-9][a-z0-9-]{0,62}",
+    "<number>": r"[1-9][0-9]{0,7}",
 }
 """What a name in a path must match whole. Channels are those of ``railyard.flatcar``, which is not loaded for them."""
 
@@ -58,16 +73,27 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("DELETE", "amis/<channel>/<architecture>/pin", Route.UNPIN),
     ("POST", "amis/<channel>/<architecture>/rollback", Route.ROLL_BACK),
     ("DELETE", "amis/<channel>/<architecture>/candidate", Route.DISMISS),
+    ("GET", "ami-sets", Route.SETS),
+    ("GET", "ami-sets/<set>", Route.SET),
+    ("GET", "ami-sets/<set>/history", Route.SET_HISTORY),
+    ("GET", "ami-sets/<set>/versions/<number>", Route.SET_VERSION),
+    ("GET", "ami-sets/<set>/validation", Route.SET_VALIDATION),
+    ("GET", "ami-sets/<set>/image", Route.SET_IMAGE),
+    ("PUT", "ami-sets/<set>", Route.CREATE_SET),
+    ("POST", "ami-sets/<set>/update", Route.UPDATE_SET),
+    ("POST", "ami-sets/<set>/rollback", Route.ROLL_BACK_SET),
+    ("POST", "ami-sets/<set>/validate", Route.VALIDATE_SET),
+    ("DELETE", "ami-sets/<set>", Route.REMOVE_SET),
+    ("PUT", "deployments/<set>/<pool>", Route.DEPLOY),
+    ("DELETE", "deployments/<set>/<pool>", Route.WITHDRAW),
 )
 
 PLANNED = frozenset(
     [
         "volumes",
         "pools",
-        "ami-sets",
         "requesters",
         "instances",
-        "deployments",
         "resources",
         "allocations",
         "leases",
@@ -81,19 +107,24 @@ PLANNED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A route and the name in its path: of a release line its key, ``channel#architecture``."""
+    """A route and the name in its path; several are joined, as in ``channel#architecture``, the key of a line."""
 
     route: Route
     name: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the path, from left to right."""
+        return tuple(self.name.split("#"))
 
 
 def route(method: str, path: str) -> Call:
     """Return what *method* on *path* asks; a name must match its pattern whole.
 
-    IAM has judged the path as it is, so nothing is decoded that would make another resource of it. Only a request's id
-    is: clients write its colon in more than one way.
+    IAM has judged the path as it is, so nothing is decoded that would make another resource of it, and a slash more at
+    either end is another path too. Only a request's id is decoded: clients write its colon in more than one way.
     """
-    parts = path.strip("/").split("/")
+    parts = path.removeprefix("/").split("/")
     for verb, form, found in ROUTES:
         words = form.split("/")
         if verb != method or len(words) != len(parts):

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from railyard.errors import RailyardError
+from railyard.model.ami_sets import AmiSet, Audit, Change, Deployment, Version
+from railyard.model.images import Image
 from railyard.model.instances import Instance
 from railyard.model.ledger import Known
 from railyard.model.releases import Entry, Line
@@ -33,6 +36,29 @@ class Lines(Protocol):
     def history(self, line: str, limit: int, token: Token = None) -> tuple[list[Entry], Any]: ...
 
 
+class Sets(Protocol):
+    """AMI sets, changed over what was read (Conflict); versions and history stay when a set is removed."""
+
+    def head(self, name: str) -> AmiSet: ...
+    def all(self) -> Sequence[AmiSet]: ...
+    def versions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], Version]: ...
+    def deployments(self, pools: Iterable[str]) -> Mapping[str, Deployment]: ...
+    def history(self, name: str, limit: int, token: Token = None) -> tuple[list[Audit], Any]: ...
+    def commit(self, change: Change) -> None: ...
+    def check(
+        self, before: AmiSet, after: AmiSet, deployments: Iterable[tuple[Deployment, Deployment]]
+    ) -> None: ...
+
+
+class Images(Protocol):
+    """What EC2 shows of images, by region; the regions that this account has enabled."""
+
+    def enabled_regions(self, home: str) -> frozenset[str]: ...
+    def everywhere(
+        self, ids: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Mapping[str, Image] | RailyardError]: ...
+
+
 class Forward(Protocol):
     """A queue, on behalf of *sender*."""
 
@@ -41,10 +67,13 @@ class Forward(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a call holds in its hands. *wake* has refresh_amis run, and does not wait."""
+    """What a call holds in its hands. *home* is the stack's region; *wake* has refresh_amis run, and does not wait."""
 
     records: Records
     lines: Lines
+    sets: Sets
+    images: Images
+    home: str
     requests: Forward
     leases: Forward
     wake: Callable[[], None]

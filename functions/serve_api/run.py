@@ -10,13 +10,26 @@ from railyard.errors import Conflict, InvalidRequest
 from railyard.model.pools import Counters, Pool
 from railyard.model.requests import Request
 from railyard.wire.decoding import read_object
+from serve_api.ami_set_checks import validate
+from serve_api.ami_set_reading import show_sets
+from serve_api.ami_sets import change_set, remove_set
 from serve_api.calls import Answer, Asked, error, page, plain
+from serve_api.deployments import change_deployment
 from serve_api.lines import change_line, show_lines
 from serve_api.moves import summary
 from serve_api.plan import Call, Route, route
 from serve_api.ports import Forward, Ports, Records
 
-STATUS = {"not_found": 404, "unknown_release": 404, "precondition_failed": 412}
+STATUS = {
+    "not_found": 404,
+    "unknown_release": 404,
+    "unknown_set": 404,
+    "unknown_version": 404,
+    "unknown_pool": 404,
+    "precondition_failed": 412,
+    "no_image": 422,
+    "precondition_required": 428,
+}
 """Codes of an InvalidRequest that is not a 400."""
 
 
@@ -60,6 +73,20 @@ def _answered(  # noqa: C901  # one line a route
             return error(501, "not_built", f"{asked.method} {asked.path} is not built yet")
         case Route.NOT_FOUND:
             return error(404, "not_found", f"there is no {asked.path}")
+    return _of_sets(call, asked, ports, now)
+
+
+def _of_sets(call: Call, asked: Asked, ports: Ports, now: datetime) -> Answer:
+    match call.route:
+        case Route.CREATE_SET | Route.UPDATE_SET | Route.ROLL_BACK_SET:
+            return change_set(call, asked, ports, now)
+        case Route.REMOVE_SET:
+            return remove_set(call, asked, ports.sets, now)
+        case Route.VALIDATE_SET:
+            return validate(call, ports, now)
+        case Route.DEPLOY | Route.WITHDRAW:
+            return change_deployment(call, asked, ports, now)
+    return show_sets(call, asked, ports.sets)
 
 
 def _status(ports: Ports, now: datetime) -> Answer:

@@ -13,6 +13,7 @@ class Settings:
     instances_table: str
     pools_table: str
     releases_table: str
+    ami_sets_table: str
     request_queue_url: str
     lease_queue_url: str
     refresh_function: str

@@ -19,11 +19,10 @@ from railyard.model.ami_sets import (
     Word,
     checked,
     deploy,
-    image_key,
     track,
 )
 from railyard.model.releases import Line, line_of
-from railyard.model.validation import UNKNOWN, channel_images
+from railyard.model.validation import channel_images, confirmed, translated
 
 ACTOR = "validate_ami_sets"
 
@@ -65,18 +64,9 @@ def seen(head: AmiSet, deployments: Iterable[Deployment], checks: Mapping[int, C
     changed = [
         (each, shall)
         for each in deployments
-        if each.number in checks and (shall := _confirmed(each, checks[each.number], region)) != each
+        if each.number in checks and (shall := confirmed(each, checks[each.number], region)) != each
     ]
     return Seen(before=head, after=after, deployments=tuple(changed))
-
-
-def _confirmed(deployed: Deployment, check: Check, region: str) -> Deployment:
-    """Return *deployed* with EC2's word on the images that it launches; no word changes nothing."""
-    said = {a: check.reasons.get(image_key(region, a), ()) for a in deployed.images}
-    if UNKNOWN in said.values():
-        return deployed
-    bad = {architecture: defects for architecture, defects in said.items() if defects}
-    return replace(deployed, sequence=deployed.sequence + 1, checked_at=check.at, defects=bad)
 
 
 def follows(head: AmiSet, deployed: Deployment, bake: timedelta, now: datetime) -> bool:
@@ -113,12 +103,6 @@ def followed(
         return None
     was, shall = change.deployment
     return replace(change, deployment=(was, replace(shall, by=deployed.by) if shall else None))
-
-
-def translated(content: Content, region: str, architectures: Iterable[str]) -> dict[str, str]:
-    """Return the images that *content* has for *architectures* in *region*."""
-    found = {each: content.image(region, each) for each in architectures}
-    return {architecture: image for architecture, image in found.items() if image}
 
 
 def published(content: Content, prefix: str, name: str) -> dict[str, dict[str, str]]:

@@ -1,6 +1,7 @@
 """The hands of validate_ami_sets: one look at every set and its images, then what follows from it, set by set.
 
-Whoever changed a set meanwhile is right: that set is left to the next run.
+Whoever changed a set meanwhile is right, and that set is looked at again: a tick and an event often come together, and
+what only the later of them saw must not wait for an hour.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from railyard.model.validation import channel_images, check_version
 from validate_ami_sets.plan import followed, follows, lines_of, published, seen, tracked
 from validate_ami_sets.settings import Settings
 
+AGAIN = 3
+"""Looks that are repeated for sets that others were changing."""
 Shown = Mapping[str, Mapping[str, Image] | RailyardError]
 
 
@@ -87,7 +90,14 @@ class _Run:
         self._outcome = Outcome()
 
     def all(self) -> Outcome:
-        heads = self._ports.sets.all()
+        self._look(self._ports.sets.all())
+        for _ in range(AGAIN):
+            overtaken, self._outcome.overtaken = self._outcome.overtaken, []
+            if overtaken:
+                self._look([head for head in self._ports.sets.all() if head.ami_set in overtaken])
+        return self._outcome
+
+    def _look(self, heads: Sequence[AmiSet]) -> None:
         names = lines_of(heads, self._settings.architectures)
         lines = self._ports.lines.read(names) if names else {}
         deployments = self._ports.sets.deployments(pool for head in heads for pool in head.deployed)
@@ -100,7 +110,6 @@ class _Run:
                 self._one(head, own, versions, lines, shown)
             except Conflict:
                 self._outcome.overtaken.append(head.ami_set)
-        return self._outcome
 
     def _shown(
         self, heads: Iterable[AmiSet], versions: Iterable[Version], lines: Mapping[str, Line]

@@ -1,4 +1,4 @@
-"""serve_api: the REST API; reads state, forwards requests to the queues, pins release lines.
+"""serve_api: the REST API; reads state, forwards requests to the queues, pins release lines, keeps AMI sets.
 
 API Gateway checks the caller's IAM identity before the function sees a request; routes are the function's.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 
-from infra.blocks.grants import Grant, on_table, query, send_to
+from infra.blocks.grants import Grant, describe, on_table, query, send_to
 from infra.blocks.lambda_function import add_function, role_of
 from infra.blocks.nag import acknowledge
 from infra.foundation import Foundation
@@ -34,13 +34,16 @@ def add(on: Foundation, refresh: lambda_.Function) -> Api:
         does="The operators' API",
         settings=on.settings(Settings, refresh_function=refresh.function_name),
         timeout_seconds=29,
-        memory_mib=256,
+        memory_mib=1024,  # a client for EC2 in every region of an AMI set costs seconds of a small processor
         may=(
             *(
                 on_table(table, "GetItem", "BatchGetItem", "Query", "Scan")
                 for table in (tables.requests, tables.instances, tables.pools)
             ),
             on_table(tables.releases, "BatchGetItem", "Query", "Scan", "PutItem"),
+            on_table(tables.ami_sets, "BatchGetItem", "Query", "Scan", "PutItem"),
+            on_table(tables.pools, "PutItem", "DeleteItem"),
+            describe("DescribeImages", "DescribeRegions"),
             query(tables.requests, "waiting", "lease"),
             query(tables.instances, "alive"),
             send_to(queues.requests, queues.leases),

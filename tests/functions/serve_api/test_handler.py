@@ -14,15 +14,17 @@ from moto import mock_aws
 
 from railyard.aws import clients
 from railyard.aws.queues import FORWARDED
+from railyard.aws.tables.ami_sets import AmiSets
 from railyard.aws.tables.items import encode
 from railyard.aws.tables.releases import Releases
 from serve_api import handler as door
 from serve_api.records import DynamoRecords
 from serve_api.settings import Settings
 from tests.bench import allocate_body
-from tests.builders import fulfilled
+from tests.builders import a_pool, fulfilled
 from tests.functions.doors import CONTEXT, assert_each_variable_is_needed, wire
 from tests.functions.serve_api.memory import a_line
+from tests.functions.serve_api.set_memory import MemoryImages, ami, document, image, shown
 from tests.railyard.aws.stubs import Recorder, a_table, refused
 
 SETTINGS = Settings(
@@ -30,6 +32,7 @@ SETTINGS = Settings(
     instances_table="instances",
     pools_table="pools",
     releases_table="releases",
+    ami_sets_table="ami_sets",
     request_queue_url="",
     lease_queue_url="",
     refresh_function="railyard-refresh_amis",
@@ -40,6 +43,7 @@ class Queues:
     """The two public queues in moto, and what refresh_amis was called with."""
 
     def __init__(self) -> None:
+        self.images = MemoryImages()
         self.refresh = Recorder(lambda operation, parameters: {"StatusCode": 202})
         self.sqs = boto3.client("sqs", region_name="us-east-1")
         self.requests, self.leases = (
@@ -65,7 +69,18 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         a_table("releases", "line", "version")
         dynamodb.put_item(TableName="releases", Item=encode(a_line(previous="4593.2.4")))
         settings = replace(SETTINGS, request_queue_url=made.requests, lease_queue_url=made.leases)
-        wire(door, monkeypatch, settings, DynamoRecords(dynamodb, settings), Releases(dynamodb, "releases"))
+        a_table("ami_sets", "ami_set", "part")
+        a_table("pools", "pool", "part")
+        made.images.there[ami(1)] = shown(ami(1))
+        wire(
+            door,
+            monkeypatch,
+            settings,
+            DynamoRecords(dynamodb, settings),
+            Releases(dynamodb, "releases"),
+            AmiSets(dynamodb, "ami_sets", "pools"),
+            made.images,
+        )
         ours = clients.client
         monkeypatch.setattr(door, "client", lambda name: made.refresh if name == "lambda" else ours(name))
         yield made
@@ -86,7 +101,7 @@ def call(method: str, path: str, body: str | None = None, **more: Any) -> tuple[
     } | more
     answer = door.handler(event, CONTEXT)
     assert answer["headers"]["Content-Type"] == "application/json"
-    return answer["statusCode"], json.loads(answer["body"])
+    return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None
 
 
 def test_each_variable_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +182,34 @@ def test_a_tag_is_given_and_understood_however_the_header_is_spelled(queues: Que
     assert call("PUT", PIN, headers={header: '"1"'})[0] == 412
     assert call("PUT", PIN, headers={header: tag})[0] == 202
     assert call("DELETE", PIN, headers={header: tag})[0] == 412
+
+
+def test_a_set_goes_all_the_way_to_the_tables_and_back(queues: Queues) -> None:
+    set_of = json.dumps(document(image(1)))
+    assert call("PUT", "/ami-sets/base", set_of, queryStringParameters={"reason": "new"})[0] == 201
+    assert call("PUT", "/ami-sets/base", set_of)[0] == 200
+    boto3.client("dynamodb", region_name="us-east-1").put_item(
+        TableName="pools",
+        Item=encode(a_pool("ci", architectures=("amd64",)))
+        | {"pool": {"S": "ci"}, "part": {"S": "definition"}},
+    )
+    status, body = call("PUT", "/deployments/base/ci", json.dumps({"version": "latest"}))
+    assert (status, body["images"]) == (200, {"amd64": ami(1)})
+    assert call("POST", "/ami-sets/base/validate")[1]["versions"][0]["pools"] == ["ci"]
+    told = call("GET", "/ami-sets/base/history")[1]["items"]
+    assert [(each["action"], each["by"].rsplit(":", 1)[1]) for each in told] == [
+        ("deployed", "assumed-role/ci/s"),
+        ("created", "assumed-role/ci/s"),
+    ]
+    assert call("DELETE", "/ami-sets/base")[0] == 409
+    assert call("DELETE", "/deployments/base/ci") == (204, None)
+    assert call("DELETE", "/ami-sets/base") == (204, None)
+    assert call("GET", "/ami-sets")[1] == {"items": [], "next_token": None}
+
+
+def test_an_update_is_bound_by_a_header(queues: Queues) -> None:
+    call("PUT", "/ami-sets/base", json.dumps(document(image(1))))
+    body = json.dumps(document(image(1), description="ours"))
+    assert call("POST", "/ami-sets/base/update", body)[0] == 428
+    assert call("POST", "/ami-sets/base/update", body, headers={"If-match": '"7"'})[0] == 412
+    assert call("POST", "/ami-sets/base/update", body, headers={"If-match": '"1"'})[1]["version"] == 2

@@ -52,7 +52,16 @@ class Yard:
             if_match=if_match,
         )
         none: Any = None
-        ports = Ports(records=none, lines=self.lines, requests=none, leases=none, wake=self.wake)
+        ports = Ports(
+            records=none,
+            lines=self.lines,
+            sets=none,
+            images=none,
+            home="us-east-1",
+            requests=none,
+            leases=none,
+            wake=self.wake,
+        )
         return run(asked, ports, NOW)
 
     @property
@@ -90,7 +99,7 @@ def test_a_line_is_shown_whole_with_its_generation_as_its_tag() -> None:
         "hold": {"why": "defective", "detail": "bad", "regions": {"eu-west-1": ["missing"]}, "since": now},
         "feed": None,
         "publishing": {"release": "4593.2.5", "until": now},
-        "images": {"us-east-1": {"image": "ami-4593.2.5", "release": "4593.2.5", "mark": "release"}},
+        "images": {"us-east-1": {"image": "ami-4593.2.5", "release": "4593.2.5", "source": "", "mark": "release"}},
     }  # fmt: skip
 
 

@@ -27,6 +27,19 @@ from serve_api.plan import Call, Route, route
         ("DELETE", "/amis/beta/amd64/pin", Call(route=Route.UNPIN, name="beta#amd64")),
         ("POST", "/amis/alpha/amd64/rollback", Call(route=Route.ROLL_BACK, name="alpha#amd64")),
         ("DELETE", "/amis/stable/amd64/candidate", Call(route=Route.DISMISS, name="stable#amd64")),
+        ("GET", "/ami-sets", Call(route=Route.SETS)),
+        ("GET", "/ami-sets/base", Call(route=Route.SET, name="base")),
+        ("GET", "/ami-sets/base/history", Call(route=Route.SET_HISTORY, name="base")),
+        ("GET", "/ami-sets/base/versions/12", Call(route=Route.SET_VERSION, name="base#12")),
+        ("GET", "/ami-sets/base/validation", Call(route=Route.SET_VALIDATION, name="base")),
+        ("GET", "/ami-sets/base/image", Call(route=Route.SET_IMAGE, name="base")),
+        ("PUT", "/ami-sets/base", Call(route=Route.CREATE_SET, name="base")),
+        ("POST", "/ami-sets/base/update", Call(route=Route.UPDATE_SET, name="base")),
+        ("POST", "/ami-sets/base/rollback", Call(route=Route.ROLL_BACK_SET, name="base")),
+        ("POST", "/ami-sets/base/validate", Call(route=Route.VALIDATE_SET, name="base")),
+        ("DELETE", "/ami-sets/base", Call(route=Route.REMOVE_SET, name="base")),
+        ("PUT", "/deployments/base/ci", Call(route=Route.DEPLOY, name="base#ci")),
+        ("DELETE", "/deployments/base/ci", Call(route=Route.WITHDRAW, name="base#ci")),
     ],
 )
 def test_each_route_is_known(method: str, path: str, call: Call) -> None:
@@ -54,6 +67,22 @@ def test_each_route_is_known(method: str, path: str, call: Call) -> None:
 )
 def test_a_name_that_does_not_match_whole_is_none(name: str) -> None:
     assert route("GET", f"/pools/{name}").route is Route.BAD_NAME
+    for method, path in (
+        ("GET", f"/ami-sets/{name}"),
+        ("PUT", f"/ami-sets/{name}"),
+        ("DELETE", f"/ami-sets/{name}"),
+        ("POST", f"/ami-sets/{name}/update"),
+        ("GET", f"/ami-sets/{name}/versions/1"),
+        ("PUT", f"/deployments/{name}/default"),
+        ("PUT", f"/deployments/base/{name}"),
+        ("DELETE", f"/deployments/base/{name}"),
+    ):
+        assert route(method, path).route is Route.BAD_NAME
+
+
+@pytest.mark.parametrize("number", ["0", "01", "-1", "1.0", "latest", "\u0661", "1" * 9, "", "1%30", "v1"])
+def test_a_version_is_a_number_without_ornaments(number: str) -> None:
+    assert route("GET", f"/ami-sets/base/versions/{number}").route is Route.BAD_NAME
 
 
 @pytest.mark.parametrize(
@@ -74,7 +103,20 @@ def test_what_is_no_channel_or_architecture_is_no_line(method: str, act: str, li
     ("method", "path", "found"),
     [
         ("PUT", "/pools/default", Route.NOT_BUILT),
-        ("GET", "/ami-sets/a/history", Route.NOT_BUILT),
+        ("GET", "/requesters/a", Route.NOT_BUILT),
+        ("GET", "/ami-sets/", Route.BAD_NAME),
+        ("PUT", "/ami-sets/a/", Route.NOT_FOUND),
+        ("GET", "//ami-sets", Route.NOT_FOUND),
+        ("GET", "/status/", Route.NOT_FOUND),
+        ("PUT", "/ami-sets/a/update", Route.NOT_FOUND),
+        ("POST", "/ami-sets/a", Route.NOT_FOUND),
+        ("POST", "/ami-sets/a/Update", Route.NOT_FOUND),
+        ("POST", "/ami-sets/mine/../theirs/update", Route.NOT_FOUND),
+        ("POST", "/ami-sets/a%2Fupdate", Route.NOT_FOUND),
+        ("PUT", "/deployments/a", Route.NOT_FOUND),
+        ("PUT", "/deployments/a/b/c", Route.NOT_FOUND),
+        ("DELETE", "/deployments", Route.NOT_FOUND),
+        ("PUT", "/deployments/mine/../theirs/default", Route.NOT_FOUND),
         ("GET", "/openapi.json", Route.NOT_BUILT),
         ("DELETE", "/leases", Route.NOT_BUILT),
         ("GET", "/", Route.NOT_FOUND),

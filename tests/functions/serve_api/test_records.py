@@ -22,6 +22,7 @@ SETTINGS = Settings(
     instances_table="instances",
     pools_table="pools",
     releases_table="releases",
+    ami_sets_table="ami_sets",
     request_queue_url="",
     lease_queue_url="",
     refresh_function="",

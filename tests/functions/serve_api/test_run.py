@@ -57,9 +57,13 @@ def call(
         return lambda text, sender: f"{name}|{text}|{sender}"
 
     asked = Asked(method=method, path=path, query=query, body=body, sender="AROACI:x", by="arn:ci")
+    none: Any = None
     ports = Ports(
         records=records or Records(),
         lines=lines or MemoryLines(),
+        sets=none,
+        images=none,
+        home="us-east-1",
         requests=queue("requests"),
         leases=queue("leases"),
         wake=lambda: None,

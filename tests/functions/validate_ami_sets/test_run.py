@@ -94,7 +94,7 @@ def test_an_old_version_is_looked_at_as_long_as_it_is_deployed() -> None:
     assert made.pools["default"].defects == {"amd64": ("missing",)}
 
 
-def test_somebody_s_change_meanwhile_is_left_alone_and_the_other_sets_are_done() -> None:
+def test_a_set_that_somebody_changes_meanwhile_is_looked_at_again_as_he_left_it() -> None:
     made = world()
     made.make("other", content(us_east_1="ami-9"))
 
@@ -104,8 +104,16 @@ def test_somebody_s_change_meanwhile_is_left_alone_and_the_other_sets_are_done()
 
     made.rival = change
     outcome = made.validate(hours=1)
-    assert (outcome.overtaken, outcome.validated) == (["base"], 1)
-    assert made.heads["base"].number == 2
+    assert (outcome.overtaken, outcome.validated) == ([], 2)
+    assert (made.heads["base"].number, made.status("base")) == (2, Status.VALID)
+    assert made.pools["default"].checked_at == made.now
+
+
+def test_a_set_that_somebody_keeps_changing_is_left_to_the_next_run() -> None:
+    made = world()
+    numbers = iter(range(3, 99))
+    made.rival = lambda: made.make("base", content(us_east_1=f"ami-{next(numbers)}"))
+    assert made.validate(hours=1).overtaken == ["base"]
 
 
 def test_34_images_of_17_regions_cost_22_calls() -> None:

@@ -17,8 +17,6 @@ from railyard.errors import Conflict
 from railyard.model.answers import stamp
 
 HEAD, DEPLOYMENT = "head", "deployment"
-REMEMBERED = 20
-"""Good versions that the head of a set keeps in mind."""
 
 
 class Status(StrEnum):
@@ -117,8 +115,8 @@ class Check:
 class AmiSet:
     """The head of a set. *checks* are of its latest version and of those deployed, by number.
 
-    *declined* is the choice of images that a rollback left: a channel that still has it makes no version of it. *good*
-    are versions that EC2 found valid, of late and not known to be otherwise since; *last_good* is the newest of them.
+    *declined* is the choice of images that a rollback left: a channel that still has it makes no version of it.
+    *last_good* is the newest version that EC2 has ever found valid.
     """
 
     ami_set: str
@@ -132,7 +130,6 @@ class AmiSet:
     deployed: dict[str, int] = field(default_factory=dict)
     """Pool -> version."""
     checks: dict[str, Check] = field(default_factory=dict)
-    good: tuple[int, ...] = ()
     last_good: int = 0
     published: int = 0
     """The version that SSM holds."""
@@ -242,10 +239,12 @@ def create(head: AmiSet, content: Content, check: Check | None, word: Word) -> C
 
 
 def update(head: AmiSet, content: Content, check: Check | None, word: Word) -> Change | None:
-    """Make the next version; None if the content is the same."""
+    """Make the next version; None if the content is the same. Other images end what a rollback declined."""
     if head.content.hash == content.hash:
         return None
-    return _versioned(head, head, content, check, Action.UPDATED, word)
+    same = content.choice == head.content.choice
+    going_on = head if same else replace(head, declined="")
+    return _versioned(going_on, head, content, check, Action.UPDATED, word)
 
 
 def roll_back(head: AmiSet, to: Version, check: Check | None, word: Word) -> Change | None:
@@ -280,7 +279,6 @@ def remove(head: AmiSet, word: Word) -> Change | None:
         removed=True,
         content=Content(images=()),
         checks={},
-        good=(),
         last_good=0,
         declined="",
         changed_at=word.at,
@@ -319,10 +317,8 @@ def deploy(
     )
     if was and (was.number, was.follow, was.images) == (shall.number, shall.follow, shall.images):
         return None
-    after = checked(
-        replace(head, deployed=head.deployed | {pool: version.number}), {version.number: check}
-    )
-    change = _changed(head, _tidy(after), action, word, number=version.number, pool=pool)
+    after = checked(replace(head, deployed=head.deployed | {pool: version.number}), {version.number: check})
+    change = _changed(head, after, action, word, number=version.number, pool=pool)
     return replace(change, deployment=(was, shall))
 
 
@@ -352,27 +348,19 @@ def checked(head: AmiSet, checks: Mapping[int, Check]) -> AmiSet:
         valid = check.status is Status.VALID
         found[str(number)] = replace(check, valid_since=since if valid else None)
     after = _tidy(replace(head, checks=found))
-    good = {*head.good, head.last_good} - {0}
-    good |= {int(number) for number, check in after.checks.items() if check.status is Status.VALID}
-    good -= {int(number) for number, check in after.checks.items() if check.status is Status.INVALID}
-    newest = sorted(good)[-REMEMBERED:]
-    return replace(after, good=tuple(newest), last_good=max(newest, default=0))
+    good = [int(number) for number, check in after.checks.items() if check.status is Status.VALID]
+    return replace(after, last_good=max([head.last_good, *good]))
 
 
 def _versioned(
     head: AmiSet, before: AmiSet, content: Content, check: Check | None, action: Action, word: Word
 ) -> Change:
-    """Return the next version; a new set whose channel has published nothing yet has none, which is number 0."""
     content = replace(content, images=tuple(sorted(content.images)))
-    number = before.number + 1 if content.images or before.number else 0
+    number = before.number + 1
     after = replace(head, number=number, content=content, changed_at=word.at)
-    if head.declined and content.choice != before.content.choice and action is Action.UPDATED:
-        after = replace(after, declined="")
-    if check and number:
+    if check:
         after = checked(after, {number: check})
     change = _changed(before, after, action, word, number=number)
-    if not number:
-        return change
     version = Version(
         ami_set=head.ami_set,
         part=version_part(number),

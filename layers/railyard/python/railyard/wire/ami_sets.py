@@ -15,6 +15,7 @@ from railyard.wire.pools import Architecture
 from railyard.wire.requests import Name
 
 ImageId = Annotated[str, Meta(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$(?!\n)")]
+ImageIdOrNone = Annotated[str, Meta(pattern=r"^(ami-([0-9a-f]{8}|[0-9a-f]{17}))?$(?!\n)")]
 Region = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$(?!\n)", max_length=32)]
 Channel = Annotated[str, Meta(pattern=r"^(stable|beta|alpha|lts(-20[0-9]{2})?)$(?!\n)")]
 LARGEST = 200
@@ -49,20 +50,25 @@ class TaskclusterImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One region of Taskcluster's form; an empty id is none."""
 
     region: Region
-    hvm: ImageId | Literal[""]
-    pv: ImageId | Literal[""]
+    hvm: ImageIdOrNone
+    pv: ImageIdOrNone
 
 
 class TaskclusterDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Taskcluster's form of a set: regions with an image for each kind of virtualization, all amd64."""
+    """Taskcluster's form of a set: regions with an image for each kind of virtualization, all amd64.
 
+    What its API gives out fits as it is: ``lastModified`` says nothing here.
+    """
+
+    id: Name | None = None
+    lastModified: str | None = None  # noqa: N815  # their word
     amis: Annotated[tuple[TaskclusterImage, ...], Meta(max_length=LARGEST)]
 
 
 def read_ami_set(name: str, value: Any) -> Content:
     """Return the content of the document *value* for the set *name*; raises InvalidRequest with every defect."""
     theirs = isinstance(value, dict) and "amis" in value
-    wrong = list(defects(value, TaskclusterDocument if theirs else AmiSetDocument, ""))
+    wrong = list(_defects(value, theirs=theirs))
     if not wrong:
         content = (
             _theirs(check(TaskclusterDocument, value)) if theirs else _ours(check(AmiSetDocument, value))
@@ -71,6 +77,17 @@ def read_ami_set(name: str, value: Any) -> Content:
         if not wrong:
             return content
     raise InvalidRequest("; ".join(wrong), path=_path(wrong[0]))
+
+
+def _defects(value: dict[str, Any], *, theirs: bool) -> Iterator[str]:
+    """Yield every defect of *value*, those of each image with its place in the list."""
+    name, each_is = ("amis", TaskclusterImage) if theirs else ("images", ImageDocument)
+    listed = value.get(name)
+    apart = isinstance(listed, list) and len(listed) <= LARGEST
+    rest = value | {name: []} if apart else value
+    yield from defects(rest, TaskclusterDocument if theirs else AmiSetDocument, "")
+    for place, image in enumerate(listed if apart and isinstance(listed, list) else ()):
+        yield from defects(image, each_is, f"{name}[{place}]")
 
 
 def _ours(document: AmiSetDocument) -> Content:
@@ -109,5 +126,5 @@ def _contradictions(name: str, given: object, content: Content) -> Iterator[str]
             yield f"images: {key} is named {count} times"
 
 
-def _path(defect: str) -> str:
-    return defect.partition(":")[0]
+def _path(defect: str) -> str | None:
+    return defect.partition(":")[0] or None

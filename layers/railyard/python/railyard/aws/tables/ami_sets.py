@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from railyard.aws.errors import translated
-from railyard.aws.tables.items import decode
+from railyard.aws.tables.items import Item, decode
 from railyard.aws.tables.writes import Write, commit, drop, get_many, put, scan
 from railyard.model.ami_sets import DEPLOYMENT, HEAD, AmiSet, Audit, Change, Deployment, Version, version_part
 
 ENTRIES = "audit#"
+BATCH = 100
+"""Items of one BatchGetItem. Source: DynamoDB API reference."""
 
 
 class AmiSets:
@@ -21,7 +23,8 @@ class AmiSets:
 
     def head(self, name: str) -> AmiSet:
         """Return the set *name*; one that never was is removed, at sequence 0."""
-        return self._heads([name]).get(name, AmiSet(ami_set=name))
+        items = self._get(self._sets, [{"ami_set": name, "part": HEAD}])
+        return next((decode(AmiSet, item) for item in items), AmiSet(ami_set=name))
 
     def all(self) -> list[AmiSet]:
         """Return every set that is not removed, by name."""
@@ -32,17 +35,16 @@ class AmiSets:
         )
 
     def versions(self, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Version]:
-        """Return those of the versions *wanted* (set, number; at most 100) that exist."""
+        """Return those of the versions *wanted* (set, number) that exist."""
         keys = [{"ami_set": name, "part": version_part(number)} for name, number in sorted(set(wanted))]
-        items = get_many(self._db, {self._sets: keys})[self._sets]
-        found = (decode(Version, item) for item in items)
+        found = (decode(Version, item) for item in self._get(self._sets, keys))
         return {(each.ami_set, each.number): each for each in found}
 
     def deployments(self, pools: Iterable[str]) -> dict[str, Deployment]:
-        """Return what those of *pools* (at most 100) launch that have a deployment."""
+        """Return what those of *pools* launch that have a deployment."""
         keys = [{"pool": pool, "part": DEPLOYMENT} for pool in sorted(set(pools))]
-        items = get_many(self._db, {self._pools: keys})[self._pools]
-        return {each.pool: each for each in (decode(Deployment, item) for item in items)}
+        found = (decode(Deployment, item) for item in self._get(self._pools, keys))
+        return {each.pool: each for each in found}
 
     def history(
         self, name: str, limit: int, token: Mapping[str, Any] | None = None
@@ -73,11 +75,13 @@ class AmiSets:
     def check(
         self, before: AmiSet, after: AmiSet, deployments: Iterable[tuple[Deployment, Deployment]]
     ) -> None:
-        """Write what EC2 said of a set and of what pools launch of it; raises Conflict."""
-        writes = [put(self._sets, "ami_set", after, over=before)] if after != before else []
-        writes += [put(self._pools, "pool", shall, over=was) for was, shall in deployments]
-        if writes:
-            commit(self._db, writes)
+        """Write what EC2 said of a set and of what pools launch of it; raises Conflict.
+
+        The set is written with every deployment: one that was made anew meanwhile has the sequence of the old one.
+        """
+        changed = [put(self._pools, "pool", shall, over=was) for was, shall in deployments]
+        if changed or after != before:
+            commit(self._db, [put(self._sets, "ami_set", after, over=before), *changed])
 
     def _deployed(self, change: Change) -> list[Write]:
         was, shall = change.deployment
@@ -87,7 +91,6 @@ class AmiSets:
             return [drop(self._pools, {"pool": was.pool, "part": DEPLOYMENT}, seen=was)]
         return []
 
-    def _heads(self, names: Iterable[str]) -> dict[str, AmiSet]:
-        keys = [{"ami_set": name, "part": HEAD} for name in sorted(set(names))]
-        items = get_many(self._db, {self._sets: keys})[self._sets]
-        return {each.ami_set: each for each in (decode(AmiSet, item) for item in items)}
+    def _get(self, table: str, keys: Sequence[Mapping[str, str]]) -> Iterator[Item]:
+        for start in range(0, len(keys), BATCH):
+            yield from get_many(self._db, {table: keys[start : start + BATCH]})[table]
