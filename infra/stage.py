@@ -78,6 +78,7 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
     stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "railyard"
     parameter_prefix: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = "/railyard"
     image_ids_allowed: bool = False
+    pool_dry_run: bool = False
     reply_queues: tuple[Arn, ...] = ()
     log_retention_days: Literal[1, 7, 14, 30, 90, 180, 365] = 30
     network: Network = Network()

@@ -49,7 +49,7 @@ def change_deployment(call: Call, asked: Asked, ports: Ports, now: datetime) -> 
         try:
             return once()
         except Conflict as conflict:
-            if conflict.code == "deployed":
+            if conflict.code in ("deployed", "image_ids"):
                 raise
     raise Conflict(f"{call.name} was changed by others {TRIES} times: look, and try again", code="conflict")
 
@@ -100,6 +100,8 @@ def _pool(ports: Ports, name: str) -> Pool:
     pool = ports.records.pools().pools.get(name)
     if pool is None:
         raise InvalidRequest(f"there is no pool {name}", code="unknown_pool", path="path")
+    if pool.image_ids:
+        raise Conflict(f"{name} names images of its own: take its image_ids away first", code="image_ids")
     return pool
 
 

@@ -11,16 +11,23 @@ from typing import Any
 
 from botocore.config import Config
 
+from railyard.aws.catalogues import CatalogueObject
 from railyard.aws.clients import ORDINARY, client, home_region
 from railyard.aws.clock import now
 from railyard.aws.errors import translated
 from railyard.aws.images import Ec2Images
+from railyard.aws.network import Ec2Network
 from railyard.aws.queues import FORWARDED
 from railyard.aws.tables.ami_sets import AmiSets
+from railyard.aws.tables.pools import Pools, RequesterRecords
 from railyard.aws.tables.releases import Releases
+from railyard.aws.tables.switches import Switches
+from railyard.model.images import LAUNCHED, parameter_name
+from railyard.model.networks import Defaults
 from railyard.settings import from_environ
 from railyard.telemetry import logger
 from serve_api.calls import Asked
+from serve_api.pools import PoolPorts, Rules
 from serve_api.ports import Ports
 from serve_api.records import DynamoRecords
 from serve_api.run import run
@@ -34,34 +41,57 @@ BRIEF = ORDINARY.merge(
 
 
 @cache
-def _wired() -> tuple[Settings, DynamoRecords, Releases, AmiSets, Ec2Images]:
-    settings = from_environ(Settings, os.environ)
-    dynamodb = client("dynamodb")
-    return (
-        settings,
-        DynamoRecords(dynamodb, settings),
-        Releases(dynamodb, settings.releases_table),
-        AmiSets(dynamodb, settings.ami_sets_table, settings.pools_table),
-        Ec2Images(lambda region: client("ec2", region, BRIEF)),
+def _wired() -> Ports:
+    return _ports(from_environ(Settings, os.environ))
+
+
+def _ports(settings: Settings) -> Ports:
+    dynamodb, home = client("dynamodb"), home_region()
+    images = Ec2Images(lambda region: client("ec2", region, BRIEF))
+    network = Ec2Network(client("ec2"))
+    return Ports(
+        records=DynamoRecords(dynamodb, settings),
+        lines=Releases(dynamodb, settings.releases_table),
+        sets=AmiSets(dynamodb, settings.ami_sets_table, settings.pools_table),
+        images=images,
+        home=home,
+        requests=partial(_send, settings.request_queue_url),
+        leases=partial(_send, settings.lease_queue_url),
+        wake=partial(_wake, settings.refresh_function),
+        pools=PoolPorts(
+            records=Pools(dynamodb, settings.pools_table),
+            network=network.look,
+            images=partial(images.look, home),
+            catalogue=CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key).read,
+            refusal=network.refusal,
+        ),
+        rules=_rules(settings),
+        requesters=RequesterRecords(dynamodb, settings.requesters_table),
+        reply_queues=settings.reply_queues,
+        switches=Switches(dynamodb, settings.pools_table, settings.releases_table),
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    """Return what a pool gets that names none, and what it launches then, as EC2 resolves it."""
+    name = partial(parameter_name, settings.parameter_prefix, LAUNCHED)
+    return Rules(
+        defaults=Defaults(
+            subnets=settings.default_subnets,
+            security_groups=settings.default_security_groups or (settings.default_security_group,),
+            instance_profile=settings.node_profile_arn,
+        ),
+        image_ids_allowed=settings.image_ids_allowed,
+        dry_run=settings.pool_dry_run,
+        launched={each: f"resolve:ssm:{name(each, 'image')}" for each in ("amd64", "arm64")},
     )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's signature
     """Answer one call."""
-    settings, records, lines, sets, images = _wired()
     asked = _asked(event)
-    ports = Ports(
-        records=records,
-        lines=lines,
-        sets=sets,
-        images=images,
-        home=home_region(),
-        requests=partial(_send, settings.request_queue_url),
-        leases=partial(_send, settings.lease_queue_url),
-        wake=partial(_wake, settings.refresh_function),
-    )
-    answer = run(asked, ports, now())
+    answer = run(asked, _wired(), now())
     logger.info("answered", method=asked.method, path=asked.path, status=answer.status, by=asked.by)
     for warning in answer.body.get("warnings", ()):
         logger.warning("answered with a warning", path=asked.path, warning=warning)

@@ -40,6 +40,15 @@ class Route(StrEnum):
     REMOVE_SET = "remove_set"
     DEPLOY = "deploy"
     WITHDRAW = "withdraw"
+    PUT_POOL = "put_pool"
+    DELETE_POOL = "delete_pool"
+    REQUESTERS = "requesters"
+    REQUESTER = "requester"
+    PUT_REQUESTER = "put_requester"
+    DELETE_REQUESTER = "delete_requester"
+    SWITCHES = "switches"
+    SWITCH = "switch"
+    TURN = "turn"
     NOT_BUILT = "not_built"
     NOT_FOUND = "not_found"
     BAD_NAME = "bad_name"
@@ -51,6 +60,8 @@ NAMES = {
     "<instance>": r"i-[0-9a-f]{8,17}",
     "<channel>": r"stable|beta|alpha|lts(-20[0-9]{2})?",
     "<architecture>": r"amd64|arm64",
+    "<requester>": r"[a-z0-9][a-z0-9-]{0,62}",
+    "<stops>": r"launch|reap|images",
     "<set>": r"[a-z0-9][a-z0-9-]{0,62}",
     "<number>": r"[1-9][0-9]{0,7}",
 }
@@ -86,19 +97,27 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("DELETE", "ami-sets/<set>", Route.REMOVE_SET),
     ("PUT", "deployments/<set>/<pool>", Route.DEPLOY),
     ("DELETE", "deployments/<set>/<pool>", Route.WITHDRAW),
+    ("PUT", "pools/<pool>", Route.PUT_POOL),
+    ("DELETE", "pools/<pool>", Route.DELETE_POOL),
+    ("GET", "requesters", Route.REQUESTERS),
+    ("GET", "requesters/<requester>", Route.REQUESTER),
+    ("PUT", "requesters/<requester>", Route.PUT_REQUESTER),
+    ("DELETE", "requesters/<requester>", Route.DELETE_REQUESTER),
+    ("GET", "switches", Route.SWITCHES),
+    ("GET", "switches/<stops>", Route.SWITCH),
+    ("GET", "switches/<stops>/<pool>", Route.SWITCH),
+    ("PUT", "switches/<stops>", Route.TURN),
+    ("PUT", "switches/<stops>/<pool>", Route.TURN),
 )
 
 PLANNED = frozenset(
     [
         "volumes",
-        "pools",
-        "requesters",
         "instances",
         "resources",
         "allocations",
         "leases",
         "probes",
-        "switches",
         "openapi.json",
     ]
 )

@@ -14,7 +14,10 @@ from railyard.model.instances import Instance
 from railyard.model.ledger import Known
 from railyard.model.releases import Entry, Line
 from railyard.model.requests import Request
+from serve_api import requesters
 from serve_api.calls import Token
+from serve_api.pools import PoolPorts, Rules
+from serve_api.switches import Switches
 
 
 class Records(Protocol):
@@ -77,3 +80,8 @@ class Ports:
     requests: Forward
     leases: Forward
     wake: Callable[[], None]
+    pools: PoolPorts
+    rules: Rules
+    requesters: requesters.Records
+    reply_queues: tuple[str, ...]
+    switches: Switches

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from railyard.errors import Conflict, InvalidRequest
-from railyard.model.pools import Counters, Pool
 from railyard.model.requests import Request
 from railyard.wire.decoding import read_object
 from serve_api.ami_set_checks import validate
@@ -17,8 +16,11 @@ from serve_api.calls import Answer, Asked, error, page, plain
 from serve_api.deployments import change_deployment
 from serve_api.lines import change_line, show_lines
 from serve_api.moves import summary
+from serve_api.operating import OPERATED, operate
 from serve_api.plan import Call, Route, route
-from serve_api.ports import Forward, Ports, Records
+from serve_api.pools import used
+from serve_api.ports import Forward, Ports
+from serve_api.switches import view
 
 STATUS = {
     "not_found": 404,
@@ -51,8 +53,6 @@ def _answered(  # noqa: C901  # one line a route
     match call.route:
         case Route.STATUS:
             return _status(ports, now)
-        case Route.POOLS | Route.POOL:
-            return _pools(call, records)
         case Route.ALLOCATION:
             return _one(records.requests([call.name]).get(call.name), _allocation_view, call)
         case Route.INSTANCE:
@@ -73,6 +73,8 @@ def _answered(  # noqa: C901  # one line a route
             return error(501, "not_built", f"{asked.method} {asked.path} is not built yet")
         case Route.NOT_FOUND:
             return error(404, "not_found", f"there is no {asked.path}")
+    if call.route in OPERATED:
+        return operate(call, asked, ports, now)
     return _of_sets(call, asked, ports, now)
 
 
@@ -92,38 +94,11 @@ def _of_sets(call: Call, asked: Asked, ports: Ports, now: datetime) -> Answer:
 def _status(ports: Ports, now: datetime) -> Answer:
     known = ports.records.pools()
     lines = {line.line: summary(line) for line in sorted(ports.lines.all(), key=lambda line: line.line)}
-    left = {name: _left(pool, known.counters.get(name)) for name, pool in sorted(known.pools.items())}
-    return Answer(status=200, body={"at": plain(now), "images": lines, "pools": left})
-
-
-def _pools(call: Call, records: Records) -> Answer:
-    known = records.pools()
-
-    def view(pool: Pool) -> dict[str, Any]:
-        return _pool_view(pool, known.counters.get(pool.name))
-
-    if call.route is Route.POOL:
-        return _one(known.pools.get(call.name), view, call)
-    items = [view(pool) for _, pool in sorted(known.pools.items())]
-    return Answer(status=200, body={"items": items, "next_token": None})
-
-
-def _pool_view(pool: Pool, counters: Counters | None) -> dict[str, Any]:
-    """A pool as it was written, with the subnets that were found for it, and what is in use."""
-    found = {"subnets": sorted(pool.subnets.values()), "security_groups": list(pool.security_groups)}
-    about = {"name": pool.name, "generation": pool.generation, "managed": pool.managed}
-    return pool.document | found | about | {"in_use": _left(pool, counters)}
-
-
-def _left(pool: Pool, counters: Counters | None) -> dict[str, Any]:
-    if counters is None:
-        return {}
-    spent = pool.limits.usd_micros_per_hour - counters.usd_micros_free
-    return {
-        "instances": pool.limits.instances - counters.slots_free,
-        "pending_instances": pool.limits.pending_instances - counters.pending_free,
-        "usd_per_hour": spent / 1_000_000,
-    }
+    pools = {name: used(pool, known.counters.get(name)) for name, pool in sorted(known.pools.items())}
+    switches = [view(each) for each in known.switches if not each.on]
+    return Answer(
+        status=200, body={"at": plain(now), "images": lines, "pools": pools, "switched_off": switches}
+    )
 
 
 def _one(found: Any, view: Any, call: Call) -> Answer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 
-from infra.blocks.grants import Grant, describe, on_table, query, send_to
+from infra.blocks.grants import Grant, describe, on_object, on_table, query, send_to
 from infra.blocks.lambda_function import add_function, role_of
 from infra.blocks.nag import acknowledge
 from infra.foundation import Foundation
@@ -27,12 +27,23 @@ class Api:
 
 def add(on: Foundation, refresh: lambda_.Function) -> Api:
     """Add the function and the API in front of it; it wakes *refresh* when people change a release line."""
-    tables, queues = on.tables, on.queues
+    tables, queues, stage = on.tables, on.queues, on.stage
+    settings = on.settings(
+        Settings,
+        refresh_function=refresh.function_name,
+        default_security_group=on.nodes.security_group.attr_group_id,
+        default_subnets=stage.network.subnets,
+        default_security_groups=stage.network.security_groups,
+        node_profile_arn=on.nodes.profile.instance_profile_arn,
+        image_ids_allowed=stage.image_ids_allowed,
+        pool_dry_run=stage.pool_dry_run,
+        reply_queues=stage.reply_queue_arns(),
+    )
     function = add_function(
         on,
         "serve_api",
         does="The operators' API",
-        settings=on.settings(Settings, refresh_function=refresh.function_name),
+        settings=settings,
         timeout_seconds=29,
         memory_mib=1024,  # a client for EC2 in every region of an AMI set costs seconds of a small processor
         may=(
@@ -42,8 +53,11 @@ def add(on: Foundation, refresh: lambda_.Function) -> Api:
             ),
             on_table(tables.releases, "BatchGetItem", "Query", "Scan", "PutItem"),
             on_table(tables.ami_sets, "BatchGetItem", "Query", "Scan", "PutItem"),
-            on_table(tables.pools, "PutItem", "DeleteItem"),
-            describe("DescribeImages", "DescribeRegions"),
+            on_table(tables.pools, "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
+            on_table(tables.requesters, "Scan", "PutItem", "DeleteItem"),
+            *on_object(on.catalogue, settings.catalogue_key, "GetObject"),
+            describe("DescribeImages", "DescribeRegions", "DescribeSubnets", "DescribeSecurityGroups"),
+            *(_dry_run(on) if stage.pool_dry_run else ()),
             query(tables.requests, "waiting", "lease"),
             query(tables.instances, "alive"),
             send_to(queues.requests, queues.leases),
@@ -51,6 +65,18 @@ def add(on: Foundation, refresh: lambda_.Function) -> Api:
         ),
     )
     return Api(url=_api(function, on).url, role_id=role_of(function).role_id)
+
+
+def _dry_run(on: Foundation) -> tuple[Grant, ...]:
+    """RunInstances and PassRole, which is what a dry run tests: IAM cannot allow the test and forbid the launch."""
+    because = "A pool may name any subnet, group and type; whoever may write pools may launch by them anyway."
+    launch = Grant(actions=("ec2:RunInstances",), resources=("*",), because=because)
+    pass_role = Grant(
+        actions=("iam:PassRole",),
+        resources=(on.nodes.role.role_arn,),
+        conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+    )
+    return (launch, pass_role)
 
 
 def _api(function: lambda_.Function, on: Foundation) -> apigateway.RestApi:

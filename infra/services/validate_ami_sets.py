@@ -31,7 +31,7 @@ def add(on: Foundation) -> None:
         memory_mib=256,
         may=(
             on_table(tables.ami_sets, "BatchGetItem", "PutItem", "Scan"),
-            on_table(tables.pools, "BatchGetItem", "PutItem"),
+            on_table(tables.pools, "BatchGetItem", "PutItem", "ConditionCheckItem"),
             on_table(tables.releases, "BatchGetItem"),
             describe("DescribeImages"),
             consume(on.queues.images),

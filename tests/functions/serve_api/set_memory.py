@@ -215,6 +215,11 @@ class Yard:
             requests=none,
             leases=none,
             wake=none,
+            pools=none,
+            rules=none,
+            requesters=none,
+            reply_queues=(),
+            switches=none,
         )
         answer = run(asked, ports, self.now)
         json.dumps(answer.body)

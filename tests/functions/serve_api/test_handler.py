@@ -14,11 +14,8 @@ from moto import mock_aws
 
 from railyard.aws import clients
 from railyard.aws.queues import FORWARDED
-from railyard.aws.tables.ami_sets import AmiSets
 from railyard.aws.tables.items import encode
-from railyard.aws.tables.releases import Releases
 from serve_api import handler as door
-from serve_api.records import DynamoRecords
 from serve_api.settings import Settings
 from tests.bench import allocate_body
 from tests.builders import a_pool, fulfilled
@@ -36,6 +33,10 @@ SETTINGS = Settings(
     request_queue_url="",
     lease_queue_url="",
     refresh_function="railyard-refresh_amis",
+    requesters_table="requesters",
+    catalogue_bucket="catalogue",
+    default_security_group="sg-00000001",
+    node_profile_arn="arn:node",
 )
 
 
@@ -72,17 +73,15 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         a_table("ami_sets", "ami_set", "part")
         a_table("pools", "pool", "part")
         made.images.there[ami(1)] = shown(ami(1))
-        wire(
-            door,
-            monkeypatch,
-            settings,
-            DynamoRecords(dynamodb, settings),
-            Releases(dynamodb, "releases"),
-            AmiSets(dynamodb, "ami_sets", "pools"),
-            made.images,
-        )
+        a_table("requesters", "name")
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="catalogue")
         ours = clients.client
-        monkeypatch.setattr(door, "client", lambda name: made.refresh if name == "lambda" else ours(name))
+        monkeypatch.setattr(
+            door, "client", lambda name, *more: made.refresh if name == "lambda" else ours(name, *more)
+        )
+        ports = replace(door._ports(settings), images=made.images)
+        wire(door, monkeypatch)
+        monkeypatch.setattr(door, "_wired", lambda: ports)
         yield made
         clients.client.cache_clear()
 
@@ -213,3 +212,26 @@ def test_an_update_is_bound_by_a_header(queues: Queues) -> None:
     assert call("POST", "/ami-sets/base/update", body)[0] == 428
     assert call("POST", "/ami-sets/base/update", body, headers={"If-match": '"7"'})[0] == 412
     assert call("POST", "/ami-sets/base/update", body, headers={"If-match": '"1"'})[1]["version"] == 2
+
+
+def test_a_switch_is_turned_through_the_door_and_shown_in_the_status(queues: Queues) -> None:
+    assert call("PUT", "/switches/launch/default", json.dumps({"on": False, "reason": "drill"}))[0] == 200
+    assert call("GET", "/switches/launch/default")[1]["on"] is False
+    assert call("GET", "/switches/launch")[1]["on"] is True
+    assert [each["pool"] for each in call("GET", "/switches")[1]["items"]] == ["default"]
+    assert [each["reason"] for each in call("GET", "/status")[1]["switched_off"]] == ["drill"]
+    assert call("GET", "/switches/grow")[0] == 400
+
+
+def test_a_requester_is_kept_through_the_door(queues: Queues) -> None:
+    assert call("PUT", "/requesters/ci", json.dumps({"principals": ["AROACI"]}))[0] == 201
+    assert call("GET", "/requesters/ci")[1]["principals"] == ["AROACI"]
+    assert [each["name"] for each in call("GET", "/requesters")[1]["items"]] == ["ci"]
+    assert call("DELETE", "/requesters/ci")[0] == 204
+    assert call("GET", "/requesters/ci")[0] == 404
+
+
+def test_a_pool_is_judged_through_the_door(queues: Queues) -> None:
+    status, body = call("PUT", "/pools/ci", json.dumps({"subnets": ["subnet-0000dead"]}))
+    assert (status, body["error"]["path"]) == (422, "subnets")
+    assert call("DELETE", "/pools/ci")[0] == 204

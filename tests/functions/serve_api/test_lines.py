@@ -61,6 +61,11 @@ class Yard:
             requests=none,
             leases=none,
             wake=self.wake,
+            pools=none,
+            rules=none,
+            requesters=none,
+            reply_queues=(),
+            switches=none,
         )
         return run(asked, ports, NOW)
 

@@ -102,8 +102,8 @@ def test_what_is_no_channel_or_architecture_is_no_line(method: str, act: str, li
 @pytest.mark.parametrize(
     ("method", "path", "found"),
     [
-        ("PUT", "/pools/default", Route.NOT_BUILT),
-        ("GET", "/requesters/a", Route.NOT_BUILT),
+        ("PUT", "/resources/ebs_volume/x", Route.NOT_BUILT),
+        ("POST", "/probes", Route.NOT_BUILT),
         ("GET", "/ami-sets/", Route.BAD_NAME),
         ("PUT", "/ami-sets/a/", Route.NOT_FOUND),
         ("GET", "//ami-sets", Route.NOT_FOUND),

@@ -26,6 +26,10 @@ SETTINGS = Settings(
     request_queue_url="",
     lease_queue_url="",
     refresh_function="",
+    requesters_table="",
+    catalogue_bucket="",
+    default_security_group="",
+    node_profile_arn="",
 )
 
 

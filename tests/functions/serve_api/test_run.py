@@ -67,6 +67,11 @@ def call(
         requests=queue("requests"),
         leases=queue("leases"),
         wake=lambda: None,
+        pools=none,
+        rules=none,
+        requesters=none,
+        reply_queues=(),
+        switches=none,
     )
     return run(asked, ports, NOW)
 

@@ -188,3 +188,18 @@ def test_nothing_is_written_when_ec2_has_said_nothing_new(sets: AmiSets) -> None
     head = a_set(sets)
     sets.check(replace(head, sequence=99), replace(head, sequence=99), [])
     assert sets.head("base") == head
+
+
+@pytest.mark.parametrize("ids", [{"amd64": "ami-9"}, None], ids=["own images", "no pool"])
+def test_a_pool_that_names_its_own_images_or_is_not_there_takes_no_set(
+    sets: AmiSets, ids: dict[str, str] | None
+) -> None:
+    head = a_set(sets)
+    key = {"pool": {"S": "default"}, "part": {"S": "definition"}}
+    if ids is None:
+        sets._db.delete_item(TableName="pools", Key=key)
+    else:
+        sets._db.put_item(TableName="pools", Item=encode(replace(a_pool(), image_ids=ids)) | key)
+    with pytest.raises(Conflict):
+        deployed(sets, head)
+    assert (sets.head("base"), sets.deployments(["default"])) == (head, {})

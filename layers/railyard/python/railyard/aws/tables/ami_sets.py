@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from railyard.aws.errors import translated
-from railyard.aws.tables.items import Item, decode
+from railyard.aws.tables.items import Item, decode, tagged
 from railyard.aws.tables.writes import Write, commit, drop, get_many, put, scan
 from railyard.model.ami_sets import DEPLOYMENT, HEAD, AmiSet, Audit, Change, Deployment, Version, version_part
+from railyard.model.pools import DEFINITION
 
 ENTRIES = "audit#"
 BATCH = 100
@@ -86,10 +87,17 @@ class AmiSets:
     def _deployed(self, change: Change) -> list[Write]:
         was, shall = change.deployment
         if shall:
-            return [put(self._pools, "pool", shall, over=was)]
+            return [put(self._pools, "pool", shall, over=was), self._takes_sets(shall.pool)]
         if was:
             return [drop(self._pools, {"pool": was.pool, "part": DEPLOYMENT}, seen=was)]
         return []
+
+    def _takes_sets(self, pool: str) -> Write:
+        """Hold the write to a pool that is there, and that names no images of its own."""
+        key = {"pool": tagged(pool), "part": tagged(DEFINITION)}
+        alone = "attribute_exists(part) AND (attribute_not_exists(image_ids) OR size(image_ids) = :none)"
+        body = {"TableName": self._pools, "Key": key, "ConditionExpression": alone}
+        return Write("ConditionCheck", body | {"ExpressionAttributeValues": {":none": tagged(0)}})
 
     def _get(self, table: str, keys: Sequence[Mapping[str, str]]) -> Iterator[Item]:
         for start in range(0, len(keys), BATCH):
