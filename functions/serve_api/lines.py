@@ -51,18 +51,16 @@ def change_line(call: Call, asked: Asked, ports: Ports, now: datetime) -> Answer
             ports.lines.record(after, line, [told])
         except Conflict:
             continue
-        return _shown(202, after, now, warnings=_waked(ports, line, now))
+        return _shown(202, after, now, warnings=_waked(ports))
     raise Conflict(f"{call.name} was changed by others {TRIES} times: look, and try again", code="conflict")
 
 
-def _waked(ports: Ports, line: Line, now: datetime) -> list[str]:
+def _waked(ports: Ports) -> list[str]:
     """Wake refresh_amis; return why the change must wait for its hour, if it must."""
     try:
         ports.wake()
     except RailyardError as failed:
         return [f"carried out within the hour, not at once: {failed}"]
-    if line.publishing and line.publishing.until > now:
-        return [f"carried out within the hour, not at once: {line.publishing.release} is being published"]
     return []
 
 

@@ -176,7 +176,10 @@ def test_a_refusal_is_an_error_with_its_code(
     assert getattr(raised.value, "path", "reason") == "reason"
 
 
-@pytest.mark.parametrize("content", [{"message": "Forbidden"}, b"<html>", [], {"error": "no"}, {}])
+@pytest.mark.parametrize(
+    "content",
+    [{"message": "Forbidden"}, {"Message": "User: x is not authorized"}, b"<html>", [], {"error": "no"}, {}],
+)
 def test_what_is_not_the_apis_own_error_is_told_by_its_status(api: Api, images: Images, content: Any) -> None:
     api.answers = [(403, content)]
     with pytest.raises(Denied) as raised:

@@ -155,7 +155,7 @@ def _error(status: int, content: bytes) -> RailyardError:
     """Return what the API, or API Gateway before it (``message`` alone), says by an error."""
     try:
         said = json.loads(content)
-        about = said.get("error") or {"message": said["message"]}
+        about = said.get("error") or {"message": said.get("message") or said["Message"]}
         code, message, path = about.get("code") or f"http_{status}", about["message"], about.get("path")
     except (ValueError, KeyError, TypeError, AttributeError):
         code, message, path = f"http_{status}", content.decode("utf-8", "replace")[:200], None
