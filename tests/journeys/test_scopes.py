@@ -105,3 +105,12 @@ def test_each_does_what_is_his_and_the_history_names_him(callers: Callers) -> No
         ("created", True),
     ]
     assert len({entry["by"] for entry in history["items"]}) == 2
+
+
+def test_a_scope_that_is_taken_away_is_gone_with_the_next_call(callers: Callers) -> None:
+    world = callers.world
+    name, callers.people["guest"] = a_user(world, a_document(world, "PUT/ami-sets/guest-*"))
+    assert callers.says("guest", "PUT", "/ami-sets/guest-1", SET)[0] == 201
+    world.client("iam").delete_user_policy(UserName=name, PolicyName="p0")
+    assert callers.says("guest", "PUT", "/ami-sets/guest-2", SET)[0] == 403
+    assert callers.says("operator", "GET", "/ami-sets/guest-2")[0] == 404
