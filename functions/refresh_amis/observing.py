@@ -165,6 +165,6 @@ def _images(line: Line, heard: Heard, overrides: Overrides) -> Iterator[tuple[st
         yield from heard.images.items()
     if heard is not None:
         yield from ((region, each.image) for region, each in line.placed.items())
-    if line.pin and pin_waits(line):
+    if line.pin and (heard is not None or pin_waits(line)):
         yield from line.pin.release.images.items()
     yield from ((region, image) for region, image in overrides.items() if isinstance(image, str))

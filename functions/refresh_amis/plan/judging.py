@@ -111,7 +111,7 @@ def _version_in_ec2(claim: Claim, named: Mapping[str, str], shown: Shown) -> str
     """Return the version that the names of the images say, if they all say the same one."""
     versions = set()
     for region, image_id in named.items():
-        images = shown[region]
+        images = shown.get(region, {})
         if not isinstance(images, RailyardError) and image_id in images:
             versions.add(version_in(images[image_id].name, claim.place.channel, claim.architecture))
     return versions.pop() if len(versions) == 1 else ""
@@ -123,8 +123,8 @@ def _defects(
     name = image_name(claim.place.channel, claim.version, claim.architecture)
     found: dict[str, tuple[str, ...]] = {}
     for region, image_id in sorted(named.items()):
-        images = shown[region]
-        if isinstance(images, RailyardError):
+        images = shown.get(region)
+        if images is None or isinstance(images, RailyardError):
             found[region] = (Defect.UNVERIFIED,)
             continue
         defects = image_defects(

@@ -1244,3 +1244,18 @@ def test_while_publication_is_stopped_nothing_is_heard_looked_at_or_written() ->
     assert (made.parameters.values, made.line(), len(made.flatcar.places)) == before
     made.lines.switch = replace(made.lines.switch, on=True)
     assert told(step(made.refresh())) == [What.PUBLISHED]
+
+
+def test_a_pin_in_force_reaches_a_region_that_is_opened_although_the_feed_is_gone() -> None:
+    made = world("4593.2.5")
+    made.flatcar.enabled = {HOME}
+    made.move(pin, made.line().current)
+    made.refresh()
+    made.pass_time(hours=24)
+    made.refresh()
+    made.flatcar.enabled = set(REGIONS)
+    made.flatcar.claims.clear()
+    made.move(unpin)
+    made.move(pin, made.line().current)
+    assert held(step(made.refresh())).why is Why.FEED
+    assert {made.image(region) for region in REGIONS} == {image_id("4593.2.5", r) for r in REGIONS}
