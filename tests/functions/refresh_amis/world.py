@@ -330,7 +330,8 @@ class Canary:
         for key in request_ids:
             self._effect()
             self.cancelled.append(key)
-            self.trials[key] = replace(self.trials[key], state=RequestState.RELEASED, healthy=None)
+            known = self.trials.get(key, Trial(state=RequestState.CANCELLED))  # a tombstone, if it never came
+            self.trials[key] = replace(known, state=RequestState.CANCELLED, healthy=None)
 
 
 class World:
