@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of what crosses a wire, from the structs that read it, and the table of a pool's fields.
+"""Write the JSON Schemas of what crosses a wire, the API's description, and the table of a pool's fields.
 
 ``make schemas``. Of the table in ``docs/pools.md`` only the last column is written by hand.
 """
@@ -13,8 +13,13 @@ from typing import Any
 
 import msgspec
 
+from railyard.wire.ami_sets import AmiSetDocument
 from railyard.wire.pools import PoolDocument, RequesterDocument
 from railyard.wire.requests import Allocate, Cancel, Release, Renew
+from serve_api.ami_set_views import DeployWish
+from serve_api.moves import PinWish
+from serve_api.openapi import document
+from serve_api.switches import Turn
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "pools.md"
@@ -25,16 +30,18 @@ KINDS = {
     "cancel": Cancel,
     "pool": PoolDocument,
     "requester": RequesterDocument,
+    "ami-set": AmiSetDocument,
+    "deployment": DeployWish,
+    "pin": PinWish,
+    "switch": Turn,
 }
 TABLE = re.compile(r"(?<=\| field \| value \| default \| meaning \|\n\|---\|---\|---\|---\|\n)(\|.*\n)*")
 
 
 def schemas() -> dict[str, str]:
     """Return each schema's text by its file name."""
-    return {
-        f"{name}.json": json.dumps(msgspec.json.schema(kind), indent=2, sort_keys=True) + "\n"
-        for name, kind in KINDS.items()
-    }
+    made = {name: msgspec.json.schema(kind) for name, kind in KINDS.items()} | {"openapi": document()}
+    return {f"{name}.json": json.dumps(each, indent=2, sort_keys=True) + "\n" for name, each in made.items()}
 
 
 def renewed(page: str) -> str:

@@ -51,7 +51,7 @@ class ImageQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return self.region, self.architecture, kind
 
 
-class _Options(Wish, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WriteOptions(Wish, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of a write: the body of some is the document."""
 
     allow_invalid: Literal["true", "false"] = "false"
@@ -69,7 +69,7 @@ class SetWish:
 
 def set_wish(act: Route, name: str, asked: Asked) -> SetWish:
     """Return what a write wants of the set *name*; raises InvalidRequest with every defect."""
-    options = _fitting(_Options, asked.query)
+    options = _fitting(WriteOptions, asked.query)
     allow = options.allow_invalid == "true"
     document = read_object(asked.body)
     if act is Route.ROLL_BACK_SET:

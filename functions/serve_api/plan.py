@@ -49,6 +49,7 @@ class Route(StrEnum):
     SWITCHES = "switches"
     SWITCH = "switch"
     TURN = "turn"
+    DESCRIPTION = "description"
     NOT_BUILT = "not_built"
     NOT_FOUND = "not_found"
     BAD_NAME = "bad_name"
@@ -108,6 +109,7 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("GET", "switches/<stops>/<pool>", Route.SWITCH),
     ("PUT", "switches/<stops>", Route.TURN),
     ("PUT", "switches/<stops>/<pool>", Route.TURN),
+    ("GET", "openapi.json", Route.DESCRIPTION),
 )
 
 PLANNED = frozenset(
@@ -118,7 +120,6 @@ PLANNED = frozenset(
         "allocations",
         "leases",
         "probes",
-        "openapi.json",
     ]
 )
 """Collections of the contract: what is not answered of them is not built yet; all else does not exist."""

@@ -46,7 +46,7 @@ def run(asked: Asked, ports: Ports, now: datetime) -> Answer:
         return error(409, no.code, str(no))
 
 
-def _answered(  # noqa: C901  # one line a route
+def _answered(  # noqa: C901, PLR0912  # one line a route
     call: Call, asked: Asked, ports: Ports, now: datetime
 ) -> Answer:
     records = ports.records
@@ -67,6 +67,10 @@ def _answered(  # noqa: C901  # one line a route
             return show_lines(call, asked, ports.lines, now)
         case Route.PIN | Route.UNPIN | Route.ROLL_BACK | Route.DISMISS:
             return change_line(call, asked, ports, now)
+        case Route.DESCRIPTION:
+            from serve_api.openapi import document  # noqa: PLC0415  # read by few, and slow to make
+
+            return Answer(status=200, body=document())
         case Route.BAD_NAME:
             return error(400, "invalid_request", f"{call.name!r} is not a name", path="path")
         case Route.NOT_BUILT:
