@@ -46,9 +46,9 @@ def _wired() -> Ports:
 
 
 def _ports(settings: Settings) -> Ports:
+    """Wire the ports; what few calls need, EC2 and S3, gets its client when one needs it."""
     dynamodb, home = client("dynamodb"), home_region()
     images = Ec2Images(lambda region: client("ec2", region, BRIEF))
-    network = Ec2Network(client("ec2"))
     return Ports(
         records=DynamoRecords(dynamodb, settings),
         lines=Releases(dynamodb, settings.releases_table),
@@ -60,10 +60,12 @@ def _ports(settings: Settings) -> Ports:
         wake=partial(_wake, settings.refresh_function),
         pools=PoolPorts(
             records=Pools(dynamodb, settings.pools_table),
-            network=network.look,
+            network=lambda groups: Ec2Network(client("ec2")).look(groups),
             images=partial(images.look, home),
-            catalogue=CatalogueObject(client("s3"), settings.catalogue_bucket, settings.catalogue_key).read,
-            refusal=network.refusal,
+            catalogue=lambda: CatalogueObject(
+                client("s3"), settings.catalogue_bucket, settings.catalogue_key
+            ).read(),
+            refusal=lambda pool, **launch: Ec2Network(client("ec2")).refusal(pool, **launch),
         ),
         rules=_rules(settings),
         requesters=RequesterRecords(dynamodb, settings.requesters_table),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 
-from infra.blocks.grants import Grant, describe, on_object, on_table, query, send_to
+from infra.blocks.grants import Grant, describe, on_object, on_table, send_to
 from infra.blocks.lambda_function import add_function, role_of
 from infra.blocks.nag import acknowledge
 from infra.foundation import Foundation
@@ -48,7 +48,7 @@ def add(on: Foundation, refresh: lambda_.Function) -> Api:
         memory_mib=1024,  # a client for EC2 in every region of an AMI set costs seconds of a small processor
         may=(
             *(
-                on_table(table, "GetItem", "BatchGetItem", "Query", "Scan")
+                on_table(table, "BatchGetItem", "Scan")
                 for table in (tables.requests, tables.instances, tables.pools)
             ),
             on_table(tables.releases, "BatchGetItem", "Query", "Scan", "PutItem"),
@@ -58,8 +58,6 @@ def add(on: Foundation, refresh: lambda_.Function) -> Api:
             *on_object(on.catalogue, settings.catalogue_key, "GetObject"),
             describe("DescribeImages", "DescribeRegions", "DescribeSubnets", "DescribeSecurityGroups"),
             *(_dry_run(on) if stage.pool_dry_run else ()),
-            query(tables.requests, "waiting", "lease"),
-            query(tables.instances, "alive"),
             send_to(queues.requests, queues.leases),
             Grant(actions=("lambda:InvokeFunction",), resources=(refresh.function_arn,)),
         ),

@@ -79,8 +79,7 @@ def _in_pool(each: InstanceType, pool: Pool) -> bool:
     return (
         each.usd_micros_per_hour is not None
         and each.architecture in pool.architectures
-        and any(fnmatchcase(each.name, glob) for glob in pool.allow)
-        and not any(fnmatchcase(each.name, glob) for glob in pool.deny)
+        and pool.allows(each.name)
     )
 
 

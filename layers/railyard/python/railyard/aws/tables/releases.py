@@ -23,9 +23,7 @@ class Releases:
 
     def read(self, lines: Iterable[str]) -> dict[str, Line]:
         """Return the records of those *lines* (at most 100) that have one."""
-        keys = [{"line": line, "version": RECORD} for line in sorted(set(lines))]
-        items = get_many(self._db, {self._table: keys})[self._table]
-        return {line.line: line for line in (decode(Line, item) for item in items)}
+        return self.look(lines)[0]
 
     def look(self, lines: Iterable[str]) -> tuple[dict[str, Line], Switch | None]:
         """Return the records of *lines* as ``read`` does, and the switch of publication if somebody touched it."""
