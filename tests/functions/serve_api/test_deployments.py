@@ -9,6 +9,7 @@ import pytest
 
 from railyard.model.ami_sets import Follow
 from serve_api.calls import Answer
+from tests.builders import a_pool
 from tests.functions.serve_api.set_memory import ANN, HOME, Yard, ami, code, document, image
 
 
@@ -290,3 +291,12 @@ def test_a_version_of_a_set_s_former_life_is_still_a_version() -> None:
     yard.now += timedelta(days=1)
     yard.create(document(image(3)))
     assert yard.deploy(1, "ci").body["images"] == {"amd64": ami(1)}
+
+
+def test_a_pool_that_names_its_own_images_is_refused_by_that_reason_and_not_by_a_race() -> None:
+    yard = Yard()
+    yard.create()
+    yard.known["ci"] = a_pool("ci", architectures=("amd64",), image_ids={"amd64": ami(3)})
+    answer = yard.deploy(1, "ci")
+    assert code(answer) == (409, "image_ids")
+    assert yard.actions() == ["created"]
